@@ -1,0 +1,163 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// Rule is a rule that runs: checked, bound to its views, never changed after
+// loading.
+type Rule struct {
+	Meta
+	File string // where it was read from, for messages
+
+	// Schedule says when the rule falls due.
+	Schedule Schedule
+	// LookBack is how far before its due time a run begins to look (Elastic's
+	// "from": now-LookBack).
+	LookBack time.Duration
+	// Lateness is how long after its event time a document may still arrive
+	// and be found.
+	Lateness time.Duration
+	// Settle is how long a document may take to become searchable after its
+	// ingest stamp.
+	Settle time.Duration
+	// Windowed rules (those with a summarize) are evaluated window by window,
+	// [due-LookBack, due); the others continuously.
+	Windowed bool
+	// Span is the longest time between two events of one chain: maxspan, or
+	// LookBack where the rule sets none; 0 for single-event rules.
+	Span time.Duration
+	// Fingerprint changes when the rule's meaning does: its queries, its
+	// stages, its views.
+	Fingerprint string
+
+	plan plan
+}
+
+// Meta is what a rule says about itself, as it goes into its alerts.
+type Meta struct {
+	ID             string // a UUID, rule_id in the file
+	Name           string
+	Description    string
+	Type           string // "query" or "sequence"
+	Severity       string // low, medium, high, critical
+	RiskScore      int    // 0 to 100
+	Author         []string
+	License        string
+	Tags           []string
+	References     []string
+	FalsePositives []string
+	Note, Setup    string
+	Version        int
+	Threat         []Threat
+}
+
+// Threat is one ATT&CK tactic with its techniques.
+type Threat struct {
+	Framework  string      `toml:"framework"`
+	Tactic     Reference   `toml:"tactic"`
+	Techniques []Technique `toml:"technique"`
+}
+
+// Technique is an ATT&CK technique with its subtechniques.
+type Technique struct {
+	Reference
+	Subtechniques []Reference `toml:"subtechnique"`
+}
+
+// Reference names an ATT&CK entry.
+type Reference struct {
+	ID   string `toml:"id"`
+	Name string `toml:"name"`
+	URL  string `toml:"reference"`
+}
+
+// Schedule says when a rule falls due. It has the shape of cron.Schedule.
+type Schedule interface {
+	// Next returns the first due time after t.
+	Next(t time.Time) time.Time
+}
+
+// Every is a fixed interval. A rule with one falls due an interval after it
+// was last due, wherever that was.
+type Every time.Duration
+
+// Next returns t plus the interval.
+func (e Every) Next(t time.Time) time.Time { return t.Add(time.Duration(e)) }
+
+// Window is the time a run answers for.
+//
+// For a windowed rule it is the half-open event time [From, To). For every
+// other rule the run finds all chains (or single events) whose newest event
+// lies in [From, To], with whatever older events they need.
+type Window struct{ From, To time.Time }
+
+// Result is what a run of a rule over a window found.
+type Result struct {
+	Alerts []Alert // ordered by ID
+	Stages []StageResult
+	Stats  esq.Stats // of all searches
+	// Warnings are things that did not make the answer less than whole but
+	// that a person should know: an index pattern that matches nothing, a
+	// document without a time.
+	Warnings []string
+}
+
+// StageResult is what one stage brought.
+type StageResult struct {
+	Stage     string
+	Documents int64 // fetched from the engine
+	Rows      int   // accepted, and grouped where the stage summarizes
+	Skipped   bool  // not asked, because another stage was empty
+}
+
+// Alert is one incident with its evidence. Equal evidence makes an equal
+// Alert, on every engine.
+type Alert struct {
+	// ID is the hash of the rule, the anchor row's identity and the by values.
+	ID string
+	// Anchor is the time of the row that makes the incident; its month names
+	// the index.
+	Anchor time.Time
+	// Start and End are the first and last time of any row.
+	Start, End time.Time
+	// By is the alert's key in words, parallel to the rule's by: name and value.
+	By []KeyValue
+	// Stages is the evidence, in the order of the rule's stages.
+	Stages []Evidence
+	// Details are the rule's own columns, [rule.alert.details]: strings, int64,
+	// float64, bool, []any of these, and nested maps.
+	Details map[string]any
+	// Columns are the values of the views' columns over all rows of the chain,
+	// by ECS name, sorted and distinct; the anchor's values come first.
+	Columns map[string][]esq.Value
+}
+
+// KeyValue is one part of an alert's key.
+type KeyValue struct {
+	Name  string
+	Value esq.Value
+}
+
+// Evidence is what one stage contributes to an alert.
+type Evidence struct {
+	Stage       string
+	First, Last time.Time
+	// Count is the number of documents behind the stage's rows.
+	Count int
+	// Documents are the oldest of them, at most maxDocuments; Omitted is how
+	// many are not listed.
+	Documents []Document
+	Omitted   int
+}
+
+// Document is one document of an alert's evidence.
+type Document struct {
+	Index, ID string
+	Time      time.Time
+	Source    string // the view's source that carries it, "" without a view
+	// Columns are the stage's columns that have a value; long values are cut.
+	Columns map[string][]esq.Value
+}
