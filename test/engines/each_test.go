@@ -3,31 +3,48 @@ package engines_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stitchdetect/stitch/test/engines"
 )
 
-func TestEachIndexesAndCleansUp(t *testing.T) {
+// used makes one of everything under a prefix of its own, and returns the paths
+// of what it made.
+func used(t *testing.T, e engines.Engine) []string {
+	prefix := e.Prefix(t)
+	paths := []string{"/" + prefix + "events", "/_component_template/" + prefix + "part", "/_index_template/" + prefix + "whole"}
+	e.Must(t, http.MethodPut, paths[1], `{"template":{"settings":{"number_of_replicas":0}}}`)
+	template := `{"index_patterns":["` + prefix + `*"],"composed_of":["` + prefix + `part"]`
+	// A node that cannot delete data streams would keep this one.
+	status, _, err := e.Request(t.Context(), http.MethodGet, "/_data_stream", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status == http.StatusOK {
+		e.Must(t, http.MethodPut, "/_index_template/"+prefix+"streams",
+			strings.Replace(template, "*", "stream*", 1)+`,"data_stream":{},"priority":9}`)
+		paths = append(paths, "/"+prefix+"stream", "/_index_template/"+prefix+"streams")
+		e.Must(t, http.MethodPost, "/"+prefix+"stream/_doc", `{"@timestamp":"2026-01-01T00:00:00Z"}`)
+	}
+	e.Must(t, http.MethodPut, paths[2], template+"}")
+	e.Must(t, http.MethodPost, "/_bulk?refresh=true",
+		`{"create":{"_index":"`+prefix+`events"}}`+"\n"+`{"user":"ann"}`+"\n")
+	var found struct{ Count int }
+	if err := json.Unmarshal(e.Must(t, http.MethodGet, "/"+prefix+"events/_count?q=user:ann", ""), &found); err != nil {
+		t.Fatal(err)
+	}
+	if found.Count != 1 {
+		t.Errorf("found %d documents, want 1", found.Count)
+	}
+	return paths
+}
+
+func TestEachLeavesNothingBehind(t *testing.T) {
 	engines.Each(t, func(t *testing.T, e engines.Engine) {
-		var index, template, stream string
-		t.Run("use", func(t *testing.T) {
-			prefix := e.Prefix(t)
-			index, template, stream = prefix+"events", prefix+"template", prefix+"stream"
-			e.Must(t, http.MethodPut, "/_component_template/"+template, `{"template":{}}`)
-			e.Must(t, http.MethodPut, "/_index_template/"+template, `{"index_patterns":["`+stream+`"],"composed_of":["`+template+`"],
-				"template":{"settings":{"number_of_replicas":0}}}`)
-			bulk := `{"create":{"_index":"` + index + `"}}` + "\n" + `{"user":"ann"}` + "\n"
-			e.Must(t, http.MethodPost, "/_bulk?refresh=true", bulk)
-			var found struct{ Count int }
-			if err := json.Unmarshal(e.Must(t, http.MethodGet, "/"+index+"/_count?q=user:ann", ""), &found); err != nil {
-				t.Fatal(err)
-			}
-			if found.Count != 1 {
-				t.Errorf("found %d documents, want 1", found.Count)
-			}
-		})
-		for _, path := range []string{"/" + index, "/_index_template/" + template, "/_component_template/" + template} {
+		var paths []string
+		t.Run("use", func(t *testing.T) { paths = used(t, e) })
+		for _, path := range paths {
 			status, answer, err := e.Request(t.Context(), http.MethodGet, path, "")
 			if err != nil {
 				t.Fatal(err)

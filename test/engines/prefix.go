@@ -4,16 +4,18 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 )
 
 // Prefix returns a prefix for names of indices, aliases, data streams and
 // templates that no other test has: lower-case letters and digits, and a
-// hyphen last. When the test ends everything with the prefix is deleted.
+// hyphen last. When the test ends everything with the prefix is deleted, except
+// data streams, with their templates, on a node without the API to delete one
+// (a local process of Elasticsearch).
 func (e Engine) Prefix(t testing.TB) string {
 	t.Helper()
 	prefix := "t" + strings.ToLower(rand.Text()[:10]) + "-"
@@ -26,53 +28,45 @@ func (e Engine) Prefix(t testing.TB) string {
 	return prefix
 }
 
-// clear deletes all data streams, indices and templates with the prefix. It
-// names each, for a cluster may forbid to delete by pattern.
+// named is how clusters list things.
+type named []struct{ Name string }
+
+// clear deletes what has the prefix: in this order, since a template that is in
+// use cannot be deleted, and each by its name, since a cluster may forbid to
+// delete by pattern.
 func (e Engine) clear(ctx context.Context, prefix string) error {
-	type named []struct{ Name string }
-	var resolved struct {
-		Indices named
-		Streams named `json:"data_streams"`
+	var found struct {
+		Indices    named
+		Streams    named `json:"data_streams"`
+		Templates  named `json:"index_templates"`
+		Components named `json:"component_templates"`
 	}
-	if err := e.list(ctx, "/_resolve/index/"+prefix+"*?expand_wildcards=all", &resolved); err != nil {
+	for _, path := range []string{
+		"/_resolve/index/" + prefix + "*?expand_wildcards=all",
+		"/_index_template/" + prefix + "*",
+		"/_component_template/" + prefix + "*",
+	} {
+		if err := e.list(ctx, path, &found); err != nil {
+			return err
+		}
+	}
+	if err := e.removeAll(ctx, "/", found.Indices); err != nil {
 		return err
 	}
-	for _, stream := range resolved.Streams {
-		if err := e.remove(ctx, "/_data_stream/"+stream.Name); err != nil {
-			return err
-		}
+	if len(found.Streams) > 0 && !e.deletesStreams(ctx) {
+		return nil
 	}
-	// Few at a time, since a request line is bounded.
-	for some := range slices.Chunk(resolved.Indices, 20) {
-		names := make([]string, len(some))
-		for i, index := range some {
-			names[i] = index.Name
-		}
-		if err := e.remove(ctx, "/"+strings.Join(names, ",")+"?ignore_unavailable=true"); err != nil {
-			return err
-		}
-	}
-	var templates struct {
-		Index     named `json:"index_templates"`
-		Component named `json:"component_templates"`
-	}
-	// Components last: one that a template uses cannot be deleted.
-	for _, kind := range []string{"/_index_template/", "/_component_template/"} {
-		if err := e.list(ctx, kind+prefix+"*", &templates); err != nil {
-			return err
-		}
-	}
-	for _, template := range templates.Index {
-		if err := e.remove(ctx, "/_index_template/"+template.Name); err != nil {
-			return err
-		}
-	}
-	for _, template := range templates.Component {
-		if err := e.remove(ctx, "/_component_template/"+template.Name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(
+		e.removeAll(ctx, "/_data_stream/", found.Streams),
+		e.removeAll(ctx, "/_index_template/", found.Templates),
+		e.removeAll(ctx, "/_component_template/", found.Components),
+	)
+}
+
+// deletesStreams reports whether the node has the API that deletes data streams.
+func (e Engine) deletesStreams(ctx context.Context) bool {
+	status, _, err := e.Request(ctx, http.MethodGet, "/_data_stream", "")
+	return err == nil && status == http.StatusOK
 }
 
 // list reads the answer into found, which stays as it is if there is nothing.
@@ -93,13 +87,15 @@ func (e Engine) list(ctx context.Context, path string, found any) error {
 	return nil
 }
 
-func (e Engine) remove(ctx context.Context, path string) error {
-	status, answer, err := e.Request(ctx, http.MethodDelete, path, "")
-	if err != nil {
-		return err
-	}
-	if status != http.StatusOK && status != http.StatusNotFound {
-		return fmt.Errorf("delete %s: status %d: %s", path, status, answer)
+func (e Engine) removeAll(ctx context.Context, path string, all named) error {
+	for _, one := range all {
+		status, answer, err := e.Request(ctx, http.MethodDelete, path+one.Name, "")
+		if err != nil {
+			return err
+		}
+		if status != http.StatusOK && status != http.StatusNotFound {
+			return fmt.Errorf("delete %s%s: status %d: %s", path, one.Name, status, answer)
+		}
 	}
 	return nil
 }

@@ -28,15 +28,14 @@ func with(ctx context.Context, command []string, stdout, stderr io.Writer) (code
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("start nodes: %w", err)
 	}
+	environment := []string{"env"}
 	for _, s := range started {
 		if s.err != nil && choice.Required {
 			return 0, fmt.Errorf("%s is required: %w", s.engine.Name, s.err)
 		}
-		if err := s.export(); err != nil {
-			return 0, err
-		}
+		environment = append(environment, s.variable())
 	}
-	return supervise(ctx, command, stdout, stderr)
+	return supervise(ctx, append(environment, command...), stdout, stderr)
 }
 
 // start is what became of one engine: a node, or why there is none.
@@ -63,13 +62,13 @@ func startAll(ctx context.Context, choice engines.Choice, stderr io.Writer) []st
 	return wanted
 }
 
-// export puts the node's URL, or why there is none, where the command's tests
-// look for it.
-func (s start) export() error {
+// variable is the environment variable that tells the command's tests of the
+// node, or why there is none.
+func (s start) variable() string {
 	if s.err != nil {
-		return os.Setenv(s.engine.MissingVariable(), s.err.Error())
+		return s.engine.MissingVariable() + "=" + s.err.Error()
 	}
-	return os.Setenv(s.engine.URLVariable(), s.node.URL)
+	return s.engine.URLVariable() + "=" + s.node.URL
 }
 
 func (s start) stop() error {
@@ -93,7 +92,7 @@ func supervise(ctx context.Context, command []string, stdout, stderr io.Writer) 
 	case <-p.Done():
 	case <-ctx.Done():
 		p.End()
-		return 0, fmt.Errorf("run %s: %w", command[0], context.Cause(ctx))
+		return 0, fmt.Errorf("run the command: %w", context.Cause(ctx))
 	}
 	err = p.Wait()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
