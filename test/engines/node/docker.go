@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/ory/dockertest/v3"
@@ -15,6 +16,9 @@ import (
 // containerLife is how long a container lives, in seconds, if this process
 // dies without removing it.
 const containerLife = 6 * 60 * 60
+
+// processLabel marks a container with the process that started it.
+const processLabel = "stitch.test.pid"
 
 // httpPort is the port that nodes serve inside their containers.
 const httpPort = "9200/tcp"
@@ -62,11 +66,10 @@ func (d Docker) Start(ctx context.Context, e engines.Engine, image string) (*Nod
 		Tag:          tag,
 		Env:          settings(e),
 		PortBindings: map[docker.Port][]docker.PortBinding{httpPort: {{HostIP: "127.0.0.1", HostPort: "0"}}},
-		Labels:       map[string]string{"stitch.test": e.Name},
+		Labels:       map[string]string{processLabel: strconv.Itoa(os.Getpid())},
 	}
 	container, err := d.pool.RunWithOptions(options, func(host *docker.HostConfig) {
 		host.PublishAllPorts = false // else on every interface
-		host.AutoRemove = true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("no container: run %s: %w", image, err)

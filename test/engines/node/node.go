@@ -3,7 +3,7 @@
 //
 // What it starts ends with this process. The supervisor of a local node watches
 // a pipe whose other end this process holds; a container is removed by
-// [Node.Stop], and by Docker after some hours if that was never called.
+// [Node.Stop], and killed by Docker after some hours if that was never called.
 package node
 
 import (
