@@ -1,0 +1,238 @@
+package mappings
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// Alert is what goes into an alert document.
+type Alert struct {
+	ID string // the document's _id
+	// Written is the time of writing. [Update] keeps the first one.
+	Written time.Time
+	// Anchor is the time of the row that makes the incident; Start and End are
+	// the first and last time of any row.
+	Anchor, Start, End time.Time
+	Rule               Rule
+	Key                []KeyValue
+	Stages             []Stage
+	// Details are the rule's own columns: strings, numbers, bools, []any of
+	// these and nested maps.
+	Details map[string]any
+	// Columns are the values of the chain's rows by ECS name, distinct, in an
+	// order that depends on the evidence alone.
+	Columns map[string][]esq.Value
+}
+
+// Rule is what an alert says about its rule.
+type Rule struct {
+	ID             string
+	Name           string
+	Description    string
+	Type           string // "query" or "sequence"
+	Severity       string
+	RiskScore      int
+	Author         []string
+	License        string
+	Tags           []string
+	References     []string
+	FalsePositives []string
+	Note           string
+	Version        int
+	Threat         []Threat
+	Fingerprint    string
+}
+
+// Threat is one tactic with its techniques.
+type Threat struct {
+	Framework  string
+	Tactic     Reference
+	Techniques []Technique
+}
+
+// Technique is a technique with its subtechniques.
+type Technique struct {
+	Reference
+	Subtechniques []Reference
+}
+
+// Reference names an entry of a framework.
+type Reference struct{ ID, Name, URL string }
+
+// KeyValue is one part of an alert's key: a column's name, or a stage's with
+// its row's identity.
+type KeyValue struct {
+	Name  string
+	Value esq.Value
+}
+
+// Stage is the evidence of one stage.
+type Stage struct {
+	Stage       string
+	First, Last time.Time
+	Count       int // documents, listed or not
+	Documents   []Document
+	Omitted     int // documents not listed
+}
+
+// Document is one document of the evidence.
+type Document struct {
+	Index, ID string
+	Time      time.Time
+	Source    string
+	Columns   map[string][]esq.Value
+}
+
+// Document returns the alert as it is first written. Equal alerts make equal
+// bytes.
+//
+// Fields of ECS and of stitch are nested objects; those of Kibana
+// (kibana.alert.*) are dotted keys at the top, where Kibana's own updates of
+// an alert's status look for them.
+//
+// A column that the alert's key names is a scalar, the key's value; every
+// other column, and every field that can have several values, is an array even
+// when it has one. What has no value is left out, except that stitch.key lists
+// every part of the key.
+func (a Alert) Document() (json.RawMessage, error) {
+	d := a.content()
+	written := Time(a.Written)
+	d["@timestamp"] = written
+	put(d, "event.created", written)
+	put(d, "stitch.updated", written)
+	put(d, "stitch.version", 1)
+	d["kibana.alert.status"] = "active"
+	d["kibana.alert.workflow_status"] = "open"
+	return Encode(d)
+}
+
+// content is all of the document that depends on neither the time of writing
+// nor what has become of the alert.
+func (a Alert) content() object {
+	d := object{}
+	a.putColumns(d)
+	reason := a.Reason()
+	put(d, "message", reason)
+	put(d, "ecs.version", "8.17.0")
+	put(d, "event.kind", "signal")
+	put(d, "event.module", "stitch")
+	put(d, "event.start", Time(a.Start))
+	put(d, "event.end", Time(a.End))
+	a.Rule.putECS(d)
+
+	d["kibana.alert.uuid"] = a.ID
+	d["kibana.alert.reason"] = reason
+	d["kibana.alert.start"] = Time(a.Start)
+	d["kibana.alert.original_time"] = Time(a.Anchor)
+	d["kibana.alert.depth"] = 1
+	d["kibana.alert.ancestors"] = a.ancestors()
+	a.Rule.putKibana(d)
+
+	put(d, "stitch.rule.fingerprint", a.Rule.Fingerprint)
+	put(d, "stitch.key", a.key())
+	put(d, "stitch.chain", a.chain())
+	if len(a.Details) > 0 {
+		put(d, "stitch.details", cut(a.Details))
+	}
+	return d
+}
+
+// Reason says in one sentence what was found: the rule, whom it concerns, and
+// how many documents of each stage speak for it.
+func (a Alert) Reason() string {
+	stages := make(map[string]bool, len(a.Stages))
+	counts := make([]string, len(a.Stages))
+	for i, s := range a.Stages {
+		stages[s.Stage] = true
+		counts[i] = fmt.Sprintf("%s %d", s.Stage, s.Count)
+	}
+	var whom []string
+	for _, kv := range a.Key {
+		if !stages[kv.Name] && !kv.Value.IsNull() {
+			whom = append(whom, kv.Name+" "+kv.Value.String())
+		}
+	}
+	reason := a.Rule.Name
+	if len(whom) > 0 {
+		reason += ": " + strings.Join(whom, ", ")
+	}
+	if len(a.Stages) > 1 {
+		reason += " (" + strings.Join(counts, ", ") + ")"
+	}
+	return reason
+}
+
+func (a Alert) key() []object {
+	parts := make([]object, len(a.Key))
+	for i, kv := range a.Key {
+		parts[i] = object{"name": kv.Name, "value": kv.Value}
+	}
+	return parts
+}
+
+func (a Alert) chain() []object {
+	chain := make([]object, len(a.Stages))
+	for i, s := range a.Stages {
+		documents := make([]object, len(s.Documents))
+		for j, d := range s.Documents {
+			documents[j] = d.object()
+		}
+		chain[i] = object{
+			"stage": s.Stage, "first": Time(s.First), "last": Time(s.Last),
+			"count": s.Count, "omitted": s.Omitted, "documents": documents,
+		}
+	}
+	return chain
+}
+
+func (d Document) object() object {
+	o := object{"index": d.Index, "id": d.ID, "timestamp": Time(d.Time)}
+	putText(o, "source", d.Source)
+	if len(d.Columns) > 0 {
+		o["columns"] = d.Columns
+	}
+	return o
+}
+
+func (a Alert) ancestors() []object {
+	ancestors := []object{}
+	for _, s := range a.Stages {
+		for _, d := range s.Documents {
+			ancestors = append(ancestors, object{"id": d.ID, "index": d.Index, "type": "event", "depth": 0})
+		}
+	}
+	return ancestors
+}
+
+// put sets the field at a dotted path, making the objects on the way.
+func put(o object, path string, v any) {
+	for {
+		head, rest, more := strings.Cut(path, ".")
+		if !more {
+			break
+		}
+		inner, ok := o[head].(object)
+		if !ok {
+			inner = object{}
+			o[head] = inner
+		}
+		o, path = inner, rest
+	}
+	o[path] = v
+}
+
+func putText(o object, path, text string) {
+	if text != "" {
+		put(o, path, text)
+	}
+}
+
+func putList(o object, path string, list []string) {
+	if len(list) > 0 {
+		put(o, path, list)
+	}
+}

@@ -1,0 +1,126 @@
+package mappings
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ownPaths are the fields besides [ecsColumns] that belong to stitch: an
+// update replaces them, whole, and removes those that the alert no longer has.
+// All other fields belong to whoever wrote them. Of kibana.alert.* those about
+// the alert's state (status, workflow_status and so on) are the analyst's: they
+// are written once and never again.
+var ownPaths = []string{
+	"message", "ecs.version",
+	"event.kind", "event.module", "event.start", "event.end",
+	"rule.id", "rule.name", "rule.description", "rule.author", "rule.license", "rule.reference", "rule.version",
+	"threat.framework", "threat.tactic", "threat.technique",
+	"related.user", "related.hosts", "related.ip", "related.hash",
+	"kibana.alert.uuid", "kibana.alert.reason", "kibana.alert.start",
+	"kibana.alert.original_time", "kibana.alert.depth", "kibana.alert.ancestors",
+	"kibana.alert.severity", "kibana.alert.risk_score", "kibana.alert.rule",
+	"stitch",
+}
+
+// writingFields say when a document was written and how often.
+var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "stitch.version"}
+
+// Update brings a stored alert document up to fresh: stitch's own fields are
+// replaced, and everything else (the first time of writing, the status, tags
+// and comments of an analyst, any unknown field) stays as it is. changed is
+// false, and doc is stored, if stitch's own fields are equal already.
+func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed bool, err error) {
+	before, err := decode(stored)
+	if err != nil {
+		return nil, false, fmt.Errorf("read alert %s: %w", fresh.ID, err)
+	}
+	version, updated := writing(before)
+	raw, err := Encode(before)
+	if err != nil {
+		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
+	}
+
+	after := before
+	for _, path := range slices.Concat(ownPaths, ecsColumns) {
+		remove(after, path)
+	}
+	content := fresh.content()
+	put(content, "stitch.version", version)
+	put(content, "stitch.updated", updated)
+	merge(after, content)
+	if doc, err = Encode(after); err != nil {
+		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
+	}
+	if bytes.Equal(raw, doc) {
+		return stored, false, nil
+	}
+
+	put(after, "stitch.version", version+1)
+	put(after, "stitch.updated", Time(fresh.Written))
+	if doc, err = Encode(after); err != nil {
+		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
+	}
+	return doc, true, nil
+}
+
+// WithoutWriting returns an alert document without the fields that say when
+// and how often it was written: what must be equal wherever and whenever the
+// same evidence makes an alert.
+func WithoutWriting(doc json.RawMessage) (json.RawMessage, error) {
+	o, err := decode(doc)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range writingFields {
+		remove(o, path)
+	}
+	return Encode(o)
+}
+
+// writing reads the document's version and when stitch last wrote it. One that
+// has neither (someone removed them) counts as version 0 and so as changed.
+func writing(doc object) (version int64, updated string) {
+	inner, _ := doc["stitch"].(object)
+	if n, ok := inner["version"].(json.Number); ok {
+		version, _ = n.Int64()
+	}
+	updated, _ = inner["updated"].(string)
+	return version, updated
+}
+
+// remove deletes the field at a dotted path, however its objects are spelled,
+// and the objects that become empty thereby.
+func remove(o object, path string) {
+	for key, v := range o {
+		if key == path || strings.HasPrefix(key, path+".") {
+			delete(o, key)
+			continue
+		}
+		rest, below := strings.CutPrefix(path, key+".")
+		inner, isObject := v.(object)
+		if !below || !isObject || len(inner) == 0 {
+			continue
+		}
+		remove(inner, rest)
+		if len(inner) == 0 {
+			delete(o, key)
+		}
+	}
+}
+
+// merge sets src's fields in dst, object by object.
+func merge(dst, src object) {
+	for _, key := range slices.Sorted(maps.Keys(src)) {
+		from, isObject := src[key].(object)
+		into, wasObject := dst[key].(object)
+		if isObject && wasObject {
+			merge(into, from)
+		} else {
+			dst[key] = src[key]
+		}
+	}
+}
