@@ -13,7 +13,8 @@
 //   - Numbers stay text; true, false and null without quotes are themselves.
 //   - "not" with a space after it is a keyword even at the end of a longer
 //     word, so message:cannot open has to be quoted or escaped.
-//   - "not not" needs brackets, and so does "a and b" inside an "and" of its own.
+//   - "not" cannot follow "not" but in brackets: not (not a).
+//   - Free text inside a nested field, user:{ ada }, finds nothing.
 //
 // One corner is mended: \not as a word of its own is the word "not", as Kibana
 // writes it itself, where its parser reads a line break and "ot".

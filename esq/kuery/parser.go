@@ -271,7 +271,7 @@ func (p *parser) misplaced(expected string) error {
 		hint = "; a keyword needs a space after it"
 	case p.tok.kind == text && startsWithKeyword(p.tok):
 		hint = "; a keyword needs a space before and after it"
-	case p.tok.kind == text:
+	case p.tok.kind == text && p.last.text.Quoted:
 		hint = "; a quote inside quotes needs a backslash"
 	case p.tok.kind == colon || p.tok.kind == compare:
 		hint = "; inside a value it needs a backslash or quotes"

@@ -87,7 +87,6 @@ func TestParse(t *testing.T) {
 		{"or or", "or or or", "(or [or] [or])"},
 		{"not last", "a not", "[a not]"},
 		{"keyword in a word", "order android nothing", "[order android nothing]"},
-		{"no space after or", "a or", "[a or]"},
 
 		{"field", "f:a", "[f]=[a]"},
 		{"space about the colon", "f : a", "[f]=[a]"},
@@ -208,7 +207,7 @@ func TestParseErrors(t *testing.T) {
 		{"the wrong half", `f:\ude00\ud83d`, 1, 3, `\ude00 is only half of a character`},
 		{"not UTF-8", "f:\u00e9\nb\xffc", 2, 2, "the text is not UTF-8: byte 0xff"},
 		{"long text is cut", "(a) " + strings.Repeat("b", 40), 1, 5,
-			`expected and, or or the end of the query, found "` + strings.Repeat("b", 30) + `"...; a quote inside quotes needs a backslash`},
+			`expected and, or or the end of the query, found "` + strings.Repeat("b", 30) + `"...`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n, err := Parse(c.text)
