@@ -56,6 +56,7 @@ func startAll(ctx context.Context, choice engines.Choice, stderr io.Writer) []st
 	}
 	var all sync.WaitGroup
 	for i := range wanted {
+		logger(stderr)("starting %s; assembling it the first time takes minutes", wanted[i].engine.Name)
 		all.Go(func() { wanted[i].node, wanted[i].err = node.Start(ctx, wanted[i].engine, logger(stderr)) })
 	}
 	all.Wait()
