@@ -1,0 +1,316 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// matcher decides about one record of a document: its root, or one element of
+// a nested field.
+type matcher func(d *document, r *record) bool
+
+// leafTest decides about one leaf.
+type leafTest func(kind leafKind, text string) bool
+
+func always(*document, *record) bool { return true }
+func never(*document, *record) bool  { return false }
+
+// compiler turns queries into matchers for one index.
+type compiler struct {
+	ix  *index
+	now time.Time
+}
+
+// metaID and metaIndex are the types of the fields that every document has.
+const (
+	metaID    Type = "_id"
+	metaIndex Type = "_index"
+)
+
+// field is what a query's field name means in an index.
+type field struct {
+	path string
+	typ  Type
+	ids  []fieldID // more than one for a flattened object as a whole
+}
+
+// queryError is an index's refusal of a query.
+type queryError struct{ reason string }
+
+func (e *queryError) Error() string { return e.reason }
+
+func refuse(format string, args ...any) error { return &queryError{fmt.Sprintf(format, args...)} }
+
+// response makes err, if it is a refusal, what the caller of a cluster would see.
+func response(op string, err error) error {
+	if refusal, ok := errors.AsType[*queryError](err); ok {
+		return &esq.ResponseError{Op: op, Status: http.StatusBadRequest, Type: "query_shard_exception", Reason: refusal.reason}
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// compile translates q. It fails where the index would refuse q.
+func (c *compiler) compile(q esq.Query) (matcher, error) {
+	switch q := q.(type) {
+	case esq.MatchAll:
+		return always, nil
+	case esq.MatchNone:
+		return never, nil
+	case esq.BoolQuery:
+		return c.boolean(q)
+	case esq.Term:
+		return c.term(q)
+	case esq.Terms:
+		return c.terms(q)
+	case esq.Match:
+		return c.match(q)
+	case esq.MultiMatch:
+		return c.multiMatch(q)
+	case esq.QueryString:
+		return c.queryString(q)
+	case esq.Exists:
+		return c.exists(q.Field)
+	case esq.Range:
+		return c.ranges(q)
+	case esq.Prefix:
+		return c.prefix(q)
+	case esq.Wildcard:
+		return c.wildcard(q)
+	case esq.Nested:
+		return c.nested(q)
+	case esq.IDs:
+		return ids(q.Values), nil
+	case nil:
+		return nil, refuse("query is missing")
+	}
+	return nil, refuse("unknown query %T", q)
+}
+
+func (c *compiler) all(qs []esq.Query) ([]matcher, error) {
+	ms := make([]matcher, 0, len(qs))
+	for _, q := range qs {
+		m, err := c.compile(q)
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+	}
+	return ms, nil
+}
+
+func (c *compiler) boolean(q esq.BoolQuery) (matcher, error) {
+	must, err := c.all(slices.Concat(q.Must, q.Filter))
+	if err != nil {
+		return nil, err
+	}
+	not, err := c.all(q.MustNot)
+	if err != nil {
+		return nil, err
+	}
+	should, err := c.all(q.Should)
+	if err != nil {
+		return nil, err
+	}
+	least := q.MinimumShouldMatch
+	switch {
+	case len(must) == 0 && len(should) == 0:
+		least = 0 // with nothing to count, clusters do not
+	case len(must) == 0 && least == 0:
+		least = 1
+	}
+	return func(d *document, r *record) bool {
+		for _, m := range must {
+			if !m(d, r) {
+				return false
+			}
+		}
+		return reaches(least, should, d, r) && !slices.ContainsFunc(not, func(m matcher) bool { return m(d, r) })
+	}, nil
+}
+
+// reaches reports whether at least so many of ms hold.
+func reaches(least int, ms []matcher, d *document, r *record) bool {
+	for _, m := range ms {
+		if least <= 0 {
+			return true
+		}
+		if m(d, r) {
+			least--
+		}
+	}
+	return least <= 0
+}
+
+func anyOf(ms []matcher) matcher {
+	switch len(ms) {
+	case 0:
+		return never
+	case 1:
+		return ms[0]
+	}
+	return func(d *document, r *record) bool { return reaches(1, ms, d, r) }
+}
+
+// field finds what a name means; ok is false for one that is not mapped.
+func (c *compiler) field(path string) (f field, ok bool) {
+	switch path {
+	case "_id":
+		return field{path: path, typ: metaID}, true
+	case "_index":
+		return field{path: path, typ: metaIndex}, true
+	}
+	n := c.ix.names.find(path)
+	if n != nil {
+		switch t := c.ix.fields[n.id]; t {
+		case "", Nested:
+		case Flattened:
+			return field{path, Flattened, n.within(nil)}, true
+		default:
+			return field{path, t, []fieldID{n.id}}, true
+		}
+	}
+	return c.flattenedLeaf(path, n)
+}
+
+// flattenedLeaf is for names below a flattened object: all of them are mapped.
+func (c *compiler) flattenedLeaf(path string, n *name) (field, bool) {
+	for above := path; ; {
+		dot := strings.LastIndexByte(above, '.')
+		if dot < 0 {
+			return field{}, false
+		}
+		above = above[:dot]
+		if a := c.ix.names.find(above); a != nil && c.ix.fields[a.id] == Flattened {
+			f := field{path: path, typ: Flattened}
+			if n != nil {
+				f.ids = []fieldID{n.id}
+			}
+			return f, true
+		}
+	}
+}
+
+// matching returns the mapped fields whose names fit a pattern, in the order of
+// their names; the leaves of flattened objects are no names of their own.
+func (c *compiler) matching(pattern string) []field {
+	var found []field
+	for id, t := range c.ix.fields {
+		if path := c.ix.names.all[id].path; t != Nested && glob(pattern, path) {
+			f, _ := c.field(path)
+			found = append(found, f)
+		}
+	}
+	slices.SortFunc(found, func(a, b field) int { return strings.Compare(a.path, b.path) })
+	return found
+}
+
+// any accepts records in which some leaf of f passes.
+func (f field) any(pass leafTest) matcher {
+	switch len(f.ids) {
+	case 0:
+		return never
+	case 1:
+		id := f.ids[0]
+		return func(d *document, r *record) bool { return passes(d, r.of(id), pass) }
+	}
+	wanted := map[fieldID]bool{}
+	for _, id := range f.ids {
+		wanted[id] = true
+	}
+	return func(d *document, r *record) bool {
+		for i, l := range r.leaves {
+			if wanted[l.field] && passes(d, r.leaves[i:i+1], pass) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func passes(d *document, leaves []leaf, pass leafTest) bool {
+	for _, l := range leaves {
+		if pass(l.kind, d.text(l)) {
+			return true
+		}
+	}
+	return false
+}
+
+// present accepts leaves that an index of the type can hold at all.
+func (t Type) present() leafTest {
+	switch t {
+	case Keyword:
+		return func(_ leafKind, text string) bool { return !tooLong(text) }
+	case IP:
+		return func(_ leafKind, text string) bool { _, err := parseAddress(text); return err == nil }
+	case Date:
+		return func(kind leafKind, text string) bool { _, ok := dateOf(kind, text); return ok }
+	case Long:
+		return func(kind leafKind, text string) bool { _, ok := longOf(kind, text); return ok }
+	case Double:
+		return func(kind leafKind, text string) bool { _, ok := doubleOf(kind, text); return ok }
+	case Boolean:
+		return func(kind leafKind, text string) bool { _, ok := boolOf(kind, text); return ok }
+	}
+	return func(leafKind, string) bool { return true }
+}
+
+// exists accepts records with a value in a field, in one below an object, or
+// in one that fits a pattern.
+func (c *compiler) exists(path string) (matcher, error) {
+	if strings.Contains(path, "*") {
+		return anyPresent(c.matching(path)), nil
+	}
+	if f, ok := c.field(path); ok {
+		return anyPresent([]field{f}), nil
+	}
+	return anyPresent(c.matching(path + ".*")), nil
+}
+
+func anyPresent(fields []field) matcher {
+	var ms []matcher
+	for _, f := range fields {
+		if f.typ == metaID || f.typ == metaIndex {
+			return always
+		}
+		ms = append(ms, f.any(f.typ.present()))
+	}
+	return anyOf(ms)
+}
+
+func (c *compiler) nested(q esq.Nested) (matcher, error) {
+	n := c.ix.names.find(q.Path)
+	if n == nil || c.ix.fields[n.id] != Nested {
+		return nil, refuse("[nested] failed to find nested object under path [%s]", q.Path)
+	}
+	inner, err := c.compile(q.Query)
+	if err != nil {
+		return nil, err
+	}
+	return func(d *document, r *record) bool { return r.anyNested(n.id, d, inner) }, nil
+}
+
+// anyNested reports whether some element of a nested field, at any depth, fits.
+func (r *record) anyNested(path fieldID, d *document, inner matcher) bool {
+	for i := range r.nested {
+		e := &r.nested[i]
+		if e.path == path && inner(d, &e.record) || e.anyNested(path, d, inner) {
+			return true
+		}
+	}
+	return false
+}
+
+func ids(values []string) matcher {
+	wanted := map[string]bool{}
+	for _, v := range values {
+		wanted[v] = true
+	}
+	return func(d *document, _ *record) bool { return wanted[d.id] }
+}

@@ -1,0 +1,103 @@
+package memory
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// primaryTerm never changes: there is one copy of everything.
+const primaryTerm = 1
+
+// Options says how an engine understands its documents and its time.
+type Options struct {
+	// Mapping gives fields their types; the zero Mapping stands for [ECS].
+	Mapping Mapping
+	// Now is the time that "now" in date maths means. It must be set.
+	Now func() time.Time
+	// Ingest names date fields that may say when a document reached its index,
+	// the likeliest first, such as "event.ingested". If set, a loaded document
+	// (see [Engine.Load]) is hidden until Now has come to the first of these
+	// dates that it has, or to its @timestamp where it has none of them; with
+	// neither it is never hidden. Documents written by [Engine.Bulk] are always there.
+	Ingest []string
+}
+
+// Engine is the embedded engine. It is safe for concurrent use.
+type Engine struct {
+	now    func() time.Time
+	ingest []string
+	types  types
+
+	mu      sync.RWMutex
+	names   *names
+	indices map[string]*index
+}
+
+var _ esq.Engine = (*Engine)(nil)
+
+// New returns an engine without documents.
+func New(o Options) *Engine {
+	if o.Now == nil {
+		panic("memory: Options.Now is not set")
+	}
+	if len(o.Mapping.Rules) == 0 {
+		o.Mapping = ECS()
+	}
+	return &Engine{
+		now: o.Now, ingest: o.Ingest, types: o.Mapping.types(),
+		names: newNames(), indices: map[string]*index{},
+	}
+}
+
+// index returns an index by name and creates it if it is not there. The caller
+// holds e.mu for writing.
+func (e *Engine) index(name string) *index {
+	ix := e.indices[name]
+	if ix == nil {
+		ix = newIndex(name, e.names, e.types)
+		e.indices[name] = ix
+	}
+	return ix
+}
+
+// visible reports whether a document has reached its index by now.
+func (e *Engine) visible(d *document, now int64) bool {
+	if !d.loaded || len(e.ingest) == 0 {
+		return true
+	}
+	for _, f := range e.ingest {
+		if ms, why := d.time(f); why == "" {
+			return ms <= now
+		}
+	}
+	ms, why := d.time(timestamp)
+	return why != "" || ms <= now
+}
+
+// timestamp is the field that says when an event happened.
+const timestamp = "@timestamp"
+
+// Span returns the first and the last @timestamp of all documents; ok is false
+// if none has one. Hidden documents count.
+func (e *Engine) Span() (first, last time.Time, ok bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, ix := range e.indices {
+		for _, d := range ix.docs {
+			t, has := d.timeOf(timestamp)
+			if !has {
+				continue
+			}
+			if !ok || t.Before(first) {
+				first = t
+			}
+			if !ok || t.After(last) {
+				last = t
+			}
+			ok = true
+		}
+	}
+	return first, last, ok
+}

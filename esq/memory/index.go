@@ -1,0 +1,289 @@
+package memory
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// fieldID stands for a field's dotted name.
+type fieldID uint32
+
+// name is a dotted name and the names one step below it.
+type name struct {
+	id     fieldID
+	path   string
+	parent *name
+	child  map[string]*name
+}
+
+// names gives every dotted name that documents hold its number.
+type names struct {
+	root *name
+	all  []*name
+}
+
+func newNames() *names {
+	n := &names{root: &name{}}
+	n.all = []*name{n.root}
+	return n
+}
+
+// below returns the name that key, which may itself be dotted, has below at.
+func (n *names) below(at *name, key string) *name {
+	if c, known := at.child[key]; known {
+		return c
+	}
+	if head, rest, dotted := strings.Cut(key, "."); dotted {
+		return n.below(n.below(at, head), rest)
+	}
+	key = strings.Clone(key) // not a part of a document, which it would keep alive
+	c := &name{id: fieldID(len(n.all)), path: key, parent: at}
+	if at != n.root {
+		c.path = at.path + "." + key
+	}
+	if at.child == nil {
+		at.child = map[string]*name{}
+	}
+	at.child[key] = c
+	n.all = append(n.all, c)
+	return c
+}
+
+// find returns the name that path has, or nil when nothing is called so.
+func (n *names) find(path string) *name {
+	at := n.root
+	for key := range strings.SplitSeq(path, ".") {
+		if at = at.child[key]; at == nil {
+			return nil
+		}
+	}
+	return at
+}
+
+// within appends the numbers of at and of all names below it.
+func (at *name) within(ids []fieldID) []fieldID {
+	ids = append(ids, at.id)
+	for _, c := range at.child {
+		ids = c.within(ids)
+	}
+	return ids
+}
+
+// index is one index: its documents and the types of the fields they hold.
+type index struct {
+	name   string
+	names  *names
+	types  types
+	fields map[fieldID]Type // what is mapped so far
+	byID   map[string]*document
+	docs   []*document
+	seq    int64
+
+	sorting sync.Mutex           // guards sorted, which searches fill
+	sorted  map[string]*timeline // by date field; dropped when docs change
+}
+
+func newIndex(indexName string, n *names, t types) *index {
+	ix := &index{
+		name: indexName, names: n, types: t,
+		fields: map[fieldID]Type{}, byID: map[string]*document{}, sorted: map[string]*timeline{},
+	}
+	for path, typ := range t.exact {
+		ix.fields[n.below(n.root, path).id] = typ
+	}
+	return ix
+}
+
+// learn maps the field at if it is new. It reports whether a leaf can stand in
+// it: none can in the place of a flattened or nested object.
+func (ix *index) learn(at *name, kind leafKind, text string) bool {
+	t, known := ix.fields[at.id]
+	if !known {
+		t = ix.types.ofNew(at.path, kind, text)
+		ix.fields[at.id] = t
+	}
+	return t != Flattened && t != Nested
+}
+
+// objectType returns the type of a field that holds an object: Flattened,
+// Nested, or "" for a plain object.
+func (ix *index) objectType(at *name) Type {
+	if t := ix.fields[at.id]; t == Flattened || t == Nested {
+		return t
+	}
+	return ""
+}
+
+// put writes a document, in the place of the one with the same id if there is one.
+func (ix *index) put(id, source string, loaded bool) (*document, error) {
+	rec, decoded, err := scan(source, ix)
+	if err != nil {
+		return nil, err
+	}
+	ix.seq++
+	d := &document{index: ix, id: id, source: source, decoded: decoded, record: rec, seq: ix.seq - 1, loaded: loaded}
+	if old := ix.byID[id]; old != nil {
+		d.place = old.place
+		ix.docs[d.place] = d
+	} else {
+		d.place = len(ix.docs)
+		ix.docs = append(ix.docs, d)
+	}
+	ix.byID[id] = d
+	clear(ix.sorted)
+	return d, nil
+}
+
+// document is one document: its source as it came, and what queries look at.
+// It never changes once it is written.
+type document struct {
+	record
+	index   *index
+	id      string
+	source  string
+	decoded string
+	place   int // in index.docs
+	seq     int64
+	loaded  bool // from a file, and so subject to [Options.Ingest]
+}
+
+func (d *document) text(l leaf) string {
+	if at := int(l.off) - len(d.source); at >= 0 {
+		return d.decoded[at:][:l.size]
+	}
+	return d.source[l.off:][:l.size]
+}
+
+// of returns the leaves of a field.
+func (r *record) of(id fieldID) []leaf {
+	from, found := slices.BinarySearchFunc(r.leaves, id, func(l leaf, id fieldID) int { return int(l.field) - int(id) })
+	if !found {
+		return nil
+	}
+	to := from + 1
+	for to < len(r.leaves) && r.leaves[to].field == id {
+		to++
+	}
+	return r.leaves[from:to]
+}
+
+// timeline is the documents of an index in the order of one date field, those
+// without a date last.
+type timeline struct {
+	docs   []*document
+	times  []int64 // of the first docs: milliseconds, ascending
+	broken []brokenDocument
+	// several is whether some document has more than one value in the field.
+	// Then its place does not tell in which periods it lies.
+	several bool
+}
+
+// within returns the documents that may lie in a period, and the times of the
+// first of them.
+func (t *timeline) within(p period) ([]*document, []int64) {
+	if t.several || p == anyTime() {
+		return t.docs, t.times
+	}
+	from, _ := slices.BinarySearch(t.times, p.first)
+	to := len(t.times)
+	if p.last < math.MaxInt64 {
+		to, _ = slices.BinarySearch(t.times, p.last+1)
+	}
+	to = max(from, to)
+	return t.docs[from:to], t.times[from:to]
+}
+
+type brokenDocument struct {
+	doc *document
+	why string
+}
+
+// by returns the documents in the order of a date field, then of their ids.
+func (ix *index) by(field string) *timeline {
+	ix.sorting.Lock()
+	defer ix.sorting.Unlock()
+	if t := ix.sorted[field]; t != nil {
+		return t
+	}
+	t := newTimeline(ix, field)
+	ix.sorted[field] = t
+	return t
+}
+
+func newTimeline(ix *index, field string) *timeline {
+	type dated struct {
+		ms  int64
+		doc *document
+	}
+	t := &timeline{}
+	var placed []dated
+	var rest []*document
+	n := ix.names.find(field)
+	for _, d := range ix.docs {
+		t.several = t.several || n != nil && len(d.of(n.id)) > 1
+		if ms, why := d.time(field); why == "" {
+			placed = append(placed, dated{ms, d})
+		} else {
+			rest = append(rest, d)
+			t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
+		}
+	}
+	slices.SortFunc(placed, func(a, b dated) int {
+		return cmp.Or(cmp.Compare(a.ms, b.ms), strings.Compare(a.doc.id, b.doc.id))
+	})
+	slices.SortFunc(rest, func(a, b *document) int { return strings.Compare(a.id, b.id) })
+	slices.SortFunc(t.broken, func(a, b brokenDocument) int { return strings.Compare(a.doc.id, b.doc.id) })
+	for _, p := range placed {
+		t.docs = append(t.docs, p.doc)
+		t.times = append(t.times, p.ms)
+	}
+	t.docs = append(t.docs, rest...)
+	return t
+}
+
+// time returns the earliest date in a field, in milliseconds, or why there is none.
+func (d *document) time(field string) (ms int64, why string) {
+	n := d.index.names.find(field)
+	if n == nil {
+		return 0, "no " + field
+	}
+	leaves := d.of(n.id)
+	if len(leaves) == 0 {
+		return 0, "no " + field
+	}
+	if t := d.index.fields[n.id]; t != Date {
+		return 0, field + " is mapped as " + string(t) + ", not as a date"
+	}
+	found := false
+	for _, l := range leaves {
+		if at, ok := dateOf(l.kind, d.text(l)); ok && (!found || at < ms) {
+			ms, found = at, true
+		}
+	}
+	if !found {
+		return 0, field + " " + quoted(d.text(leaves[0])) + " is not a date"
+	}
+	return ms, ""
+}
+
+// timeOf is [document.time] as a time; ok is false where there is none.
+func (d *document) timeOf(field string) (t time.Time, ok bool) {
+	ms, why := d.time(field)
+	if why != "" {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms).UTC(), true
+}
+
+func (d *document) whole() esq.Document {
+	return esq.Document{
+		Ref: esq.Ref{Index: d.index.name, ID: d.id}, Found: true,
+		SeqNo: d.seq, PrimaryTerm: primaryTerm, Source: []byte(d.source),
+	}
+}

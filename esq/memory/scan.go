@@ -1,0 +1,375 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth bounds how deep a document's objects and arrays may lie in each other.
+const maxDepth = 500
+
+// leafKind is the JSON type of a leaf.
+type leafKind uint8
+
+const (
+	leafString leafKind = iota
+	leafNumber
+	leafBool
+)
+
+// leaf is one scalar of a document: the field it stands in and where its text is.
+type leaf struct {
+	field fieldID
+	kind  leafKind
+	off   uint32 // in raw, or from the end of raw in decoded
+	size  uint32
+}
+
+// record is what queries look at: the leaves of a document, or of one element
+// of a nested field, ordered by field.
+type record struct {
+	leaves []leaf
+	nested []nestedRecord
+}
+
+type nestedRecord struct {
+	path fieldID
+	record
+}
+
+// scanner takes a JSON object apart into a record.
+type scanner struct {
+	raw     string
+	pos     int
+	decoded []byte // texts of strings that are written with escapes
+	index   *index // whose mapping types the fields
+}
+
+// scan reads raw, which must be one JSON object, for an index. It returns the
+// leaves and the text of those strings that are not in raw as they mean.
+func scan(raw string, ix *index) (record, string, error) {
+	s := &scanner{raw: raw, index: ix}
+	var rec record
+	s.space()
+	if s.pos == len(raw) || raw[s.pos] != '{' {
+		return record{}, "", errors.New("not a JSON object")
+	}
+	if err := s.object(&rec, ix.names.root, false, 0); err != nil {
+		return record{}, "", err
+	}
+	if s.space(); s.pos != len(raw) {
+		return record{}, "", s.unexpected()
+	}
+	rec.order()
+	return rec, string(s.decoded), nil
+}
+
+func (r *record) order() {
+	slices.SortStableFunc(r.leaves, func(a, b leaf) int { return int(a.field) - int(b.field) })
+	r.leaves = slices.Clip(r.leaves)
+}
+
+func (s *scanner) unexpected() error {
+	if s.pos >= len(s.raw) {
+		return errors.New("not JSON: it ends too early")
+	}
+	return fmt.Errorf("not JSON: unexpected %q at byte %d", s.raw[s.pos], s.pos+1)
+}
+
+func (s *scanner) space() {
+	for s.pos < len(s.raw) {
+		switch s.raw[s.pos] {
+		case ' ', '\t', '\n', '\r':
+			s.pos++
+		default:
+			return
+		}
+	}
+}
+
+// accept steps over b, and blanks around it, if it comes next.
+func (s *scanner) accept(b byte) bool {
+	s.space()
+	if s.pos == len(s.raw) || s.raw[s.pos] != b {
+		return false
+	}
+	s.pos++
+	s.space()
+	return true
+}
+
+// object reads an object whose members are fields below at. In a flattened
+// object every leaf is a keyword.
+func (s *scanner) object(rec *record, at *name, flat bool, depth int) error {
+	s.accept('{')
+	if s.accept('}') {
+		return nil
+	}
+	for {
+		if s.pos == len(s.raw) || s.raw[s.pos] != '"' {
+			return s.unexpected()
+		}
+		off, size, err := s.str()
+		if err != nil {
+			return err
+		}
+		key := s.text(off, size)
+		if !s.accept(':') {
+			return s.unexpected()
+		}
+		if err := s.value(rec, s.index.names.below(at, key), flat, depth+1); err != nil {
+			return err
+		}
+		if s.accept('}') {
+			return nil
+		}
+		if !s.accept(',') {
+			return s.unexpected()
+		}
+	}
+}
+
+func (s *scanner) array(rec *record, at *name, flat bool, depth int) error {
+	s.accept('[')
+	if s.accept(']') {
+		return nil
+	}
+	for {
+		if err := s.value(rec, at, flat, depth+1); err != nil {
+			return err
+		}
+		if s.accept(']') {
+			return nil
+		}
+		if !s.accept(',') {
+			return s.unexpected()
+		}
+	}
+}
+
+func (s *scanner) value(rec *record, at *name, flat bool, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("objects and arrays lie more than %d deep", maxDepth)
+	}
+	if s.pos == len(s.raw) {
+		return s.unexpected()
+	}
+	switch c := s.raw[s.pos]; {
+	case c == '{':
+		return s.inner(rec, at, flat, depth)
+	case c == '[':
+		return s.array(rec, at, flat, depth)
+	case c == '"':
+		off, size, err := s.str()
+		if err != nil {
+			return err
+		}
+		s.add(rec, at, flat, leafString, off, size)
+		return nil
+	case c == '-' || '0' <= c && c <= '9':
+		off := s.pos
+		if err := s.number(); err != nil {
+			return err
+		}
+		s.add(rec, at, flat, leafNumber, off, s.pos-off)
+		return nil
+	}
+	return s.literal(rec, at, flat)
+}
+
+// inner reads an object that is a field's value, by the field's type.
+func (s *scanner) inner(rec *record, at *name, flat bool, depth int) error {
+	switch t := s.index.objectType(at); {
+	case flat || t == Flattened:
+		return s.object(rec, at, true, depth)
+	case t == Nested:
+		element := nestedRecord{path: at.id}
+		if err := s.object(&element.record, at, false, depth); err != nil {
+			return err
+		}
+		element.order()
+		rec.nested = append(rec.nested, element)
+		return nil
+	}
+	return s.object(rec, at, false, depth)
+}
+
+func (s *scanner) literal(rec *record, at *name, flat bool) error {
+	for _, word := range [...]string{"true", "false", "null"} {
+		if len(s.raw)-s.pos < len(word) || s.raw[s.pos:s.pos+len(word)] != word {
+			continue
+		}
+		if word != "null" {
+			s.add(rec, at, flat, leafBool, s.pos, len(word))
+		}
+		s.pos += len(word)
+		return nil
+	}
+	return s.unexpected()
+}
+
+// add keeps a leaf and tells the index of its field.
+func (s *scanner) add(rec *record, at *name, flat bool, kind leafKind, off, size int) {
+	if !flat && !s.index.learn(at, kind, s.text(off, size)) {
+		return
+	}
+	rec.leaves = append(rec.leaves, leaf{field: at.id, kind: kind, off: uint32(off), size: uint32(size)})
+}
+
+func (s *scanner) text(off, size int) string {
+	if off < len(s.raw) {
+		return s.raw[off : off+size]
+	}
+	return string(s.decoded[off-len(s.raw):][:size])
+}
+
+func (s *scanner) number() error {
+	if s.raw[s.pos] == '-' {
+		s.pos++
+	}
+	if s.pos < len(s.raw) && s.raw[s.pos] == '0' {
+		s.pos++
+	} else if !s.digits() {
+		return s.unexpected()
+	}
+	if s.pos < len(s.raw) && s.raw[s.pos] == '.' {
+		if s.pos++; !s.digits() {
+			return s.unexpected()
+		}
+	}
+	if s.pos < len(s.raw) && (s.raw[s.pos] == 'e' || s.raw[s.pos] == 'E') {
+		s.pos++
+		if s.pos < len(s.raw) && (s.raw[s.pos] == '+' || s.raw[s.pos] == '-') {
+			s.pos++
+		}
+		if !s.digits() {
+			return s.unexpected()
+		}
+	}
+	return nil
+}
+
+func (s *scanner) digits() bool {
+	from := s.pos
+	for s.pos < len(s.raw) && '0' <= s.raw[s.pos] && s.raw[s.pos] <= '9' {
+		s.pos++
+	}
+	return s.pos > from
+}
+
+// str reads a string and returns where its text is: in raw if it is written
+// plainly there, else in decoded, behind raw.
+func (s *scanner) str() (off, size int, err error) {
+	s.pos++
+	from := s.pos
+	for ; s.pos < len(s.raw); s.pos++ {
+		switch c := s.raw[s.pos]; {
+		case c == '"':
+			if text := s.raw[from:s.pos]; !utf8.ValidString(text) {
+				return 0, 0, fmt.Errorf("not JSON: the string at byte %d is not UTF-8", from)
+			}
+			s.pos++
+			return from, s.pos - 1 - from, nil
+		case c == '\\':
+			return s.escaped(from)
+		case c < ' ':
+			return 0, 0, s.unexpected()
+		}
+	}
+	return 0, 0, s.unexpected()
+}
+
+// escaped reads the rest of a string that began at from and holds an escape.
+func (s *scanner) escaped(from int) (off, size int, err error) {
+	start := len(s.decoded)
+	s.decoded = append(s.decoded, s.raw[from:s.pos]...)
+	for s.pos < len(s.raw) {
+		switch c := s.raw[s.pos]; {
+		case c == '"':
+			if !utf8.Valid(s.decoded[start:]) {
+				return 0, 0, fmt.Errorf("not JSON: the string at byte %d is not UTF-8", from)
+			}
+			s.pos++
+			return len(s.raw) + start, len(s.decoded) - start, nil
+		case c == '\\':
+			if err := s.escape(); err != nil {
+				return 0, 0, err
+			}
+		case c < ' ':
+			return 0, 0, s.unexpected()
+		default:
+			s.decoded = append(s.decoded, c)
+			s.pos++
+		}
+	}
+	return 0, 0, s.unexpected()
+}
+
+func (s *scanner) escape() error {
+	if s.pos++; s.pos == len(s.raw) {
+		return s.unexpected()
+	}
+	c := s.raw[s.pos]
+	switch c {
+	case '"', '\\', '/':
+	case 'b':
+		c = '\b'
+	case 'f':
+		c = '\f'
+	case 'n':
+		c = '\n'
+	case 'r':
+		c = '\r'
+	case 't':
+		c = '\t'
+	case 'u':
+		return s.unicode()
+	default:
+		return s.unexpected()
+	}
+	s.decoded = append(s.decoded, c)
+	s.pos++
+	return nil
+}
+
+// unicode reads \uXXXX, and the second half of a surrogate pair after it.
+func (s *scanner) unicode() error {
+	r, err := s.hex()
+	if err != nil {
+		return err
+	}
+	if utf16.IsSurrogate(r) {
+		first := r
+		r = utf8.RuneError
+		if len(s.raw)-s.pos > 2 && s.raw[s.pos] == '\\' && s.raw[s.pos+1] == 'u' {
+			back := s.pos
+			s.pos++
+			second, err := s.hex()
+			if err != nil {
+				return err
+			}
+			if r = utf16.DecodeRune(first, second); r == utf8.RuneError {
+				s.pos = back
+			}
+		}
+	}
+	s.decoded = utf8.AppendRune(s.decoded, r)
+	return nil
+}
+
+func (s *scanner) hex() (rune, error) {
+	if s.pos++; s.pos+4 > len(s.raw) {
+		s.pos = len(s.raw)
+		return 0, s.unexpected()
+	}
+	n, err := strconv.ParseUint(s.raw[s.pos:s.pos+4], 16, 32)
+	if err != nil {
+		return 0, s.unexpected()
+	}
+	s.pos += 4
+	return rune(n), nil
+}

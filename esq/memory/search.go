@@ -1,0 +1,230 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// brokenSample is how many documents without a time an answer names.
+const brokenSample = 10
+
+// resolve returns the indices that names, patterns and -exclusions stand for,
+// in the order of their names. The caller holds e.mu.
+func (e *Engine) resolve(patterns []string) []*index {
+	found := map[string]*index{}
+	for _, list := range patterns {
+		for pattern := range strings.SplitSeq(list, ",") {
+			without, excludes := strings.CutPrefix(pattern, "-")
+			if pattern == "_all" {
+				pattern = "*"
+			}
+			for name, ix := range e.indices {
+				switch {
+				case excludes && glob(without, name):
+					delete(found, name)
+				case !excludes && glob(pattern, name):
+					found[name] = ix
+				}
+			}
+		}
+	}
+	indices := make([]*index, 0, len(found))
+	for _, ix := range found {
+		indices = append(indices, ix)
+	}
+	slices.SortFunc(indices, func(a, b *index) int { return strings.Compare(a.name, b.name) })
+	return indices
+}
+
+// question is a query over indices, and over one date field if time is set.
+type question struct {
+	op      string
+	indices []string
+	query   esq.Query
+	time    string
+}
+
+// found is a document that matches. Its time is of the question's date field.
+type found struct {
+	doc   *document
+	ms    int64
+	dated bool
+}
+
+// find calls yield for every match, index by index, each in the order of time.
+// It holds the lock: yield must not call the engine.
+func (e *Engine) find(ctx context.Context, q question, yield func(found)) (esq.Stats, error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	stats := esq.Stats{Requests: 1}
+	indices := e.resolve(q.indices)
+	stats.NoIndex = len(indices) == 0
+	now := e.now()
+	for _, ix := range indices {
+		c := &compiler{ix: ix, now: now}
+		match, err := c.compile(q.query)
+		if err != nil {
+			return esq.Stats{}, response(q.op, err)
+		}
+		scan := &indexScan{engine: e, now: now.UnixMilli(), match: match, yield: yield}
+		if q.time == "" {
+			err = scan.unordered(ctx, ix)
+		} else {
+			err = scan.ordered(ctx, ix.by(q.time), c.span(q.query, q.time))
+			stats.Broken = append(stats.Broken, scan.broken...)
+			stats.BrokenCount += scan.brokenCount
+		}
+		if err != nil {
+			return esq.Stats{}, err
+		}
+	}
+	stats.Broken = stats.Broken[:min(len(stats.Broken), brokenSample)]
+	return stats, nil
+}
+
+type indexScan struct {
+	engine      *Engine
+	now         int64
+	match       matcher
+	yield       func(found)
+	broken      []string
+	brokenCount int64
+}
+
+// patience is how many documents are looked at between looks at the context.
+const patience = 4096
+
+func (s *indexScan) unordered(ctx context.Context, ix *index) error {
+	for i, d := range ix.docs {
+		if i%patience == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.engine.visible(d, s.now) && s.match(d, &d.record) {
+			s.yield(found{doc: d})
+		}
+	}
+	return nil
+}
+
+// ordered looks only at documents whose time lies in a period, and at those
+// without a time where any time would do.
+func (s *indexScan) ordered(ctx context.Context, t *timeline, p period) error {
+	docs, times := t.within(p)
+	for i, d := range docs {
+		if i%patience == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !s.engine.visible(d, s.now) || !s.match(d, &d.record) {
+			continue
+		}
+		f := found{doc: d}
+		if i < len(times) {
+			f.ms, f.dated = times[i], true
+		}
+		s.yield(f)
+	}
+	for _, b := range t.broken {
+		if !s.engine.visible(b.doc, s.now) {
+			continue
+		}
+		if s.brokenCount++; s.brokenCount <= brokenSample {
+			s.broken = append(s.broken, b.why)
+		}
+	}
+	return ctx.Err()
+}
+
+// period is an inclusive stretch of time in milliseconds.
+type period struct{ first, last int64 }
+
+// span returns a period that every match of q keeps to in a date field, as far
+// as ranges that must hold say so.
+func (c *compiler) span(q esq.Query, path string) period {
+	p := anyTime()
+	switch q := q.(type) {
+	case esq.Range:
+		f, ok := c.field(q.Field)
+		if q.Field != path || !ok || f.typ != Date {
+			return p
+		}
+		zone, err := zoneOf(q.TimeZone)
+		if err != nil {
+			return p
+		}
+		if first, last, err := window(q, readDates(clock{c.now, zone})); err == nil {
+			return period{first, last}
+		}
+	case esq.BoolQuery:
+		for _, part := range slices.Concat(q.Must, q.Filter) {
+			inner := c.span(part, path)
+			p = period{max(p.first, inner.first), min(p.last, inner.last)}
+		}
+	}
+	return p
+}
+
+func anyTime() period { return period{math.MinInt64, math.MaxInt64} }
+
+// Search calls yield for every match in the order of s.Time, then of index and
+// _id. The answer's Took is zero here and elsewhere: the engine reads no clock.
+func (e *Engine) Search(ctx context.Context, s esq.Search, yield func(esq.Hit) error) (esq.Stats, error) {
+	op := "search " + strings.Join(s.Indices, ",")
+	var all []found
+	stats, err := e.find(ctx, question{op, s.Indices, s.Query, s.Time}, func(f found) { all = append(all, f) })
+	if err != nil {
+		return stats, err
+	}
+	slices.SortStableFunc(all, compareFound)
+	if s.Limit > 0 && len(all) > s.Limit {
+		all = all[:s.Limit]
+	}
+	for _, f := range all {
+		hit, err := f.doc.hit(s.Fields)
+		if err != nil {
+			return stats, err
+		}
+		stats.Hits++
+		if err := yield(hit); err != nil {
+			return stats, err
+		}
+	}
+	return stats, ctx.Err()
+}
+
+func compareFound(a, b found) int {
+	if a.dated != b.dated {
+		if a.dated {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.ms, b.ms),
+		strings.Compare(a.doc.index.name, b.doc.index.name), strings.Compare(a.doc.id, b.doc.id))
+}
+
+func (d *document) hit(fields []esq.Field) (esq.Hit, error) {
+	h := esq.Hit{Index: d.index.name, ID: d.id, Values: make([][]esq.Value, len(fields))}
+	if len(fields) == 0 {
+		return h, nil
+	}
+	source, err := esq.DecodeSource([]byte(d.source))
+	if err != nil {
+		return h, err
+	}
+	for i, f := range fields {
+		h.Values[i] = esq.Extract(source, f)
+	}
+	return h, nil
+}
+
+// Count returns how many documents match.
+func (e *Engine) Count(ctx context.Context, indices []string, q esq.Query) (int64, esq.Stats, error) {
+	var n int64
+	stats, err := e.find(ctx, question{"count " + strings.Join(indices, ","), indices, q, ""}, func(found) { n++ })
+	return n, stats, err
+}
