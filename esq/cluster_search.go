@@ -1,0 +1,271 @@
+package esq
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+)
+
+// searchBody is the body of a search request.
+type searchBody struct {
+	Size        int               `json:"size"`
+	Query       Query             `json:"query"`
+	PIT         *pitRef           `json:"pit,omitempty"`
+	Sort        []any             `json:"sort,omitempty"`
+	SearchAfter []json.RawMessage `json:"search_after,omitempty"`
+	Source      any               `json:"_source"`
+	SeqNo       bool              `json:"seq_no_primary_term,omitempty"`
+	TotalHits   bool              `json:"track_total_hits"`
+	Aggs        object            `json:"aggs,omitempty"`
+}
+
+type pitRef struct {
+	ID        string `json:"id"`
+	KeepAlive string `json:"keep_alive"`
+}
+
+// searchAnswer is the answer to a search request.
+type searchAnswer struct {
+	Took            int64  `json:"took"` // milliseconds
+	TimedOut        bool   `json:"timed_out"`
+	TerminatedEarly bool   `json:"terminated_early"`
+	Shards          shards `json:"_shards"`
+	PIT             string `json:"pit_id"`
+	Hits            struct {
+		Total *struct {
+			Value    int64  `json:"value"`
+			Relation string `json:"relation"`
+		} `json:"total"`
+		Hits []hit `json:"hits"`
+	} `json:"hits"`
+	Aggregations json.RawMessage `json:"aggregations"`
+}
+
+// hit is one document in an answer.
+type hit struct {
+	Index       string            `json:"_index"`
+	ID          string            `json:"_id"`
+	SeqNo       int64             `json:"_seq_no"`
+	PrimaryTerm int64             `json:"_primary_term"`
+	Sort        []json.RawMessage `json:"sort"`
+	Source      json.RawMessage   `json:"_source"`
+}
+
+// shards counts the shards that were asked and those that answered. A shard
+// that was skipped because it cannot hold a match counts as successful.
+type shards struct {
+	Total      int `json:"total"`
+	Successful int `json:"successful"`
+	Failed     int `json:"failed"`
+}
+
+// whole compares what was asked with what answered. A node that was killed
+// shows as fewer successes and no failure.
+func (s shards) whole(op string) error {
+	if s.Failed > 0 || s.Successful < s.Total {
+		return &PartialError{Op: op, Reason: fmt.Sprintf("%d of %d shards answered", s.Successful, s.Total)}
+	}
+	return nil
+}
+
+// search sends one search request and refuses an answer that is not whole.
+// Without indices the body's point in time says where to look.
+func (c *Cluster) search(ctx context.Context, op string, indices []string, body searchBody, cost *Stats, answer *searchAnswer) error {
+	if body.Source == nil {
+		body.Source = false
+	}
+	content, err := marshal(body)
+	if err != nil {
+		return fmt.Errorf("%s: write query: %w", op, err)
+	}
+	err = c.transport.do(ctx, call{op: op, cost: cost, build: func() esapi.Request {
+		req := esapi.SearchRequest{
+			Index: escaped(indices), Body: bytes.NewReader(content), AllowPartialSearchResults: esapi.BoolPtr(false),
+		}
+		if len(indices) > 0 {
+			// A point in time has said this already, and may not say it twice.
+			req.IgnoreUnavailable, req.AllowNoIndices = esapi.BoolPtr(true), esapi.BoolPtr(true)
+		}
+		return req
+	}}, answer)
+	if err != nil {
+		return err
+	}
+	cost.Took += time.Duration(answer.Took) * time.Millisecond
+	if answer.TimedOut {
+		return &PartialError{Op: op, Reason: "the engine ran into its time-out"}
+	}
+	if answer.TerminatedEarly && (body.Aggs == nil || !c.dialect.noisyGroups) {
+		return &PartialError{Op: op, Reason: "the engine ended the search early"}
+	}
+	return answer.Shards.whole(op)
+}
+
+// Search calls yield for every hit of every page of one point in time. Times
+// are compared to the millisecond, since an index may hold them as date and
+// another as date_nanos. Documents without a time come last and are counted in
+// the answer's Broken.
+func (c *Cluster) Search(ctx context.Context, s Search, yield func(Hit) error) (Stats, error) {
+	w := walk{
+		op: describeSearch(s), indices: s.Indices, query: s.Query, limit: s.Limit,
+		first: c.pages.first, sort: c.sortBy(s.Time), source: false,
+	}
+	if len(s.Fields) > 0 || s.Time != "" {
+		w.source = object{"includes": sourcePaths(s)}
+	}
+	var stats Stats
+	err := c.walk(ctx, w, &stats, func(h *hit) error {
+		out, err := hitOf(s, h, &stats)
+		if err != nil {
+			return fmt.Errorf("%s: %s/%s: %w", w.op, h.Index, h.ID, err)
+		}
+		stats.Hits++
+		return yield(out)
+	})
+	return stats, err
+}
+
+func describeSearch(s Search) string {
+	op := describe("search", s.Indices)
+	if s.Time != "" {
+		op += " by " + s.Time
+	}
+	return op
+}
+
+func (c *Cluster) sortBy(field string) []any {
+	if field == "" {
+		return c.dialect.tieBreaker
+	}
+	byTime := object{field: object{
+		"order": "asc", "missing": json.RawMessage(noTime), "unmapped_type": "date", "numeric_type": "date",
+	}}
+	return append([]any{byTime}, c.dialect.tieBreaker...)
+}
+
+// sourcePaths lists what of the source a search reads: its fields, and what
+// their conditions look at.
+func sourcePaths(s Search) []string {
+	var paths []string
+	if s.Time != "" {
+		paths = append(paths, s.Time)
+	}
+	for _, f := range s.Fields {
+		paths = append(paths, f.Path)
+		parent := f.Path[:strings.LastIndexByte(f.Path, '.')+1]
+		for key := range f.Where {
+			paths = append(paths, parent+key)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// noTime is the sort value of a document without a time: in 2262, the last
+// millisecond that a date_nanos field can be compared with. What _last stands
+// for is later, and OpenSearch 3 cannot go on behind that.
+const noTime = "9223372036854"
+
+// maxBroken bounds the sample of broken documents in Stats.
+const maxBroken = 10
+
+func hitOf(s Search, h *hit, stats *Stats) (Hit, error) {
+	out := Hit{Index: h.Index, ID: h.ID, Values: make([][]Value, len(s.Fields))}
+	var source map[string]any
+	if len(h.Source) > 0 {
+		var err error
+		if source, err = DecodeSource(h.Source); err != nil {
+			return out, err
+		}
+	}
+	for i, f := range s.Fields {
+		out.Values[i] = Extract(source, f)
+	}
+	if s.Time != "" && len(h.Sort) > 0 && string(h.Sort[0]) == noTime {
+		stats.BrokenCount++
+		if len(stats.Broken) < maxBroken {
+			stats.Broken = append(stats.Broken, h.Index+"/"+h.ID+": "+noTimeReason(s.Time, source))
+		}
+	}
+	return out, nil
+}
+
+func noTimeReason(field string, source map[string]any) string {
+	values := Extract(source, Field{Path: field})
+	if len(values) == 0 {
+		return "no " + field
+	}
+	return fmt.Sprintf("%s is not indexed as a date: %s", field, oneLine(values[0].String()))
+}
+
+// Count returns how many documents match.
+func (c *Cluster) Count(ctx context.Context, indices []string, q Query) (int64, Stats, error) {
+	var stats Stats
+	op := describe("count", indices)
+	if len(indices) == 0 {
+		stats.NoIndex = true
+		return 0, stats, nil
+	}
+	parts := c.dialect.limits.parts(orAll(q))
+	if len(parts) > 1 {
+		// The parts overlap, so their counts cannot be added up.
+		n := int64(0)
+		w := walk{op: op, indices: indices, query: q, first: c.pages.most, sort: c.dialect.tieBreaker, source: false}
+		err := c.walk(ctx, w, &stats, func(*hit) error { n++; return nil })
+		return n, stats, err
+	}
+	var answer searchAnswer
+	if err := c.search(ctx, op, indices, searchBody{Query: parts[0], TotalHits: true}, &stats, &answer); err != nil {
+		return 0, stats, err
+	}
+	stats.NoIndex = answer.Shards.Total == 0
+	n, err := answer.total(op)
+	return n, stats, err
+}
+
+// total returns the exact number of matches.
+func (a *searchAnswer) total(op string) (int64, error) {
+	if a.Hits.Total == nil || a.Hits.Total.Relation != "eq" {
+		return 0, &PartialError{Op: op, Reason: "the engine did not count all matches"}
+	}
+	return a.Hits.Total.Value, nil
+}
+
+func orAll(q Query) Query {
+	if q == nil {
+		return MatchAll{}
+	}
+	return q
+}
+
+// Find returns whole documents, ordered by index and id. With a limit below 1
+// it returns all.
+func (c *Cluster) Find(ctx context.Context, indices []string, q Query, limit int) ([]Document, error) {
+	var stats Stats
+	var found []Document
+	w := walk{
+		op: describe("find in", indices), indices: indices, query: q, limit: max(limit, 0),
+		first: min(c.pages.first, 100), sort: c.dialect.tieBreaker, source: true, seqNo: true,
+	}
+	err := c.walk(ctx, w, &stats, func(h *hit) error {
+		found = append(found, Document{
+			Ref: Ref{Index: h.Index, ID: h.ID}, Found: true,
+			SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm, Source: h.Source,
+		})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b Document) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
+	})
+	return found, nil
+}
