@@ -1,0 +1,141 @@
+package sequence
+
+import "github.com/stitchdetect/stitch/esq/eql"
+
+// test is a condition in a problem, with what is known of it already.
+type test struct {
+	*condition
+	single   bool // of a spread column, only the row's one value
+	classes  map[int][]int32
+	verdicts map[[2]int32]bool
+}
+
+func newTest(c *condition, single bool) *test {
+	return &test{condition: c, single: single, classes: map[int][]int32{}, verdicts: map[[2]int32]bool{}}
+}
+
+// rememberedVerdicts bounds the memory of a test; rows with values that
+// nobody shares gain nothing from it.
+const rememberedVerdicts = 1 << 18
+
+// holds evaluates a test over the rows in q.env, once for all rows with the
+// same values.
+func (q *problem) holds(t *test) bool {
+	var key [2]int32
+	for i, s := range t.stages {
+		if i > 1 {
+			key[0] = q.ids.pair(key[0], key[1])
+		}
+		key[min(i, 1)] = q.class(t, s)[q.env.at[s]]
+	}
+	verdict, known := t.verdicts[key]
+	if !known {
+		q.env.single = t.single
+		verdict = t.program.Holds(&q.env)
+		q.cost.evals++
+		if len(t.verdicts) < rememberedVerdicts {
+			t.verdicts[key] = verdict
+		}
+	}
+	return verdict
+}
+
+// class returns a number per row of a stage; rows with the same one are the
+// same to the test.
+func (q *problem) class(t *test, stage int) []int32 {
+	if classes, ok := t.classes[stage]; ok {
+		return classes
+	}
+	classes := make([]int32, len(q.tables[stage].rows))
+	for _, c := range t.columns {
+		if c.stage != stage {
+			continue
+		}
+		for row, list := range q.lists(c, t.single) {
+			classes[row] = q.ids.pair(classes[row], list)
+		}
+	}
+	t.classes[stage] = classes
+	return classes
+}
+
+// lists returns a number per row; rows with the same one have the same values
+// in the column.
+func (q *problem) lists(c slot, single bool) []int32 {
+	t := q.tables[c.stage]
+	if t.spread != nil && t.spread.column == c.column {
+		if !single && t.lists[c.column] == nil {
+			t.lists[c.column] = q.spreadLists(c)
+		}
+		if single {
+			return q.listsOf(c, true)
+		}
+	}
+	if t.lists[c.column] == nil {
+		t.lists[c.column] = q.listsOf(c, false)
+	}
+	return t.lists[c.column]
+}
+
+func (q *problem) listsOf(c slot, single bool) []int32 {
+	t := q.tables[c.stage]
+	lists := make([]int32, len(t.rows))
+	for row := range lists {
+		lists[row] = q.list(t.values(int32(row), c.column, single))
+	}
+	return lists
+}
+
+// spreadLists is listsOf for all values of the spread column, which are the
+// same for every row with the same twin.
+func (q *problem) spreadLists(c slot) []int32 {
+	t := q.tables[c.stage]
+	lists := make([]int32, len(t.rows))
+	for row := range lists {
+		if twin := t.twin[row]; int(twin) < row {
+			lists[row] = lists[twin]
+		} else {
+			lists[row] = q.list(t.values(int32(row), c.column, false))
+		}
+	}
+	return lists
+}
+
+func (q *problem) list(values []eql.Value) int32 {
+	id := int32(0)
+	for _, v := range values {
+		id = q.ids.pair(id, q.ids.value(v))
+	}
+	return id
+}
+
+// interner numbers values and pairs of numbers.
+type interner struct {
+	values map[eql.Value]int32
+	pairs  map[[2]int32]int32
+}
+
+func newInterner() *interner {
+	return &interner{values: map[eql.Value]int32{}, pairs: map[[2]int32]int32{}}
+}
+
+// value returns the number of a value, from 1.
+func (n *interner) value(v eql.Value) int32 {
+	id, ok := n.values[v]
+	if !ok {
+		id = int32(len(n.values) + 1)
+		n.values[v] = id
+	}
+	return id
+}
+
+// pair returns the number of a pair, from 1. A list is numbered by pairing the
+// number of what came before, 0 at the start, with the next element.
+func (n *interner) pair(a, b int32) int32 {
+	id, ok := n.pairs[[2]int32{a, b}]
+	if !ok {
+		id = int32(len(n.pairs) + 1)
+		n.pairs[[2]int32{a, b}] = id
+	}
+	return id
+}

@@ -1,0 +1,148 @@
+package sequence
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/eql"
+)
+
+// Stitch returns the matches among the rows, which are listed per stage. They
+// are sorted by key, and neither they nor what is in them depend on the order
+// of the rows. ctx only ends work that takes long; the error is then its own.
+func (p *Pattern) Stitch(ctx context.Context, rows [][]Row) ([]Match, error) {
+	matches, _, err := p.stitch(ctx, rows)
+	return matches, err
+}
+
+func (p *Pattern) stitch(ctx context.Context, rows [][]Row) ([]Match, cost, error) {
+	if len(rows) != len(p.stages) {
+		return nil, cost{}, fmt.Errorf("stitch rows: rows of %d stages, not %d", len(rows), len(p.stages))
+	}
+	if len(rows) == 0 {
+		return nil, cost{}, nil
+	}
+	tables, err := p.tables(rows)
+	if err != nil {
+		return nil, cost{}, fmt.Errorf("stitch rows: %w", err)
+	}
+	q := newProblem(ctx, p, tables, nil)
+	w := q.newWalk()
+	w.visit(newState(q), w.stages, map[int][]eql.Value{})
+	if err := ctx.Err(); err != nil {
+		return nil, q.cost, fmt.Errorf("stitch rows: %w", err)
+	}
+	slices.SortFunc(w.matches, func(a, b Match) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
+	return w.matches, q.cost, nil
+}
+
+// tables returns the tables of as many stages as there are rows of.
+func (p *Pattern) tables(rows [][]Row) ([]*table, error) {
+	tables := make([]*table, len(rows))
+	for i := range rows {
+		among := make([]int, len(rows[i]))
+		for k := range among {
+			among[k] = k
+		}
+		t, err := newTable(rows[i], among, len(p.stages[i].columns))
+		if err != nil {
+			return nil, fmt.Errorf("stage %q: %w", p.stages[i].id, err)
+		}
+		tables[i] = t
+	}
+	return tables, nil
+}
+
+// Standing returns the rows of the first n stages that stand in some chain of
+// those stages alone: their joins, order, picks and longest span hold, whatever
+// the later stages have. Each list is ascending by (First, Last, ID).
+func (p *Pattern) Standing(ctx context.Context, rows [][]Row, n int) ([][]int, error) {
+	if n < 0 || n > len(p.stages) || n > len(rows) {
+		return nil, fmt.Errorf("stitch rows: no %d stages", n)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	tables, err := p.tables(rows[:n])
+	if err != nil {
+		return nil, fmt.Errorf("stitch rows: %w", err)
+	}
+	s := newState(newProblem(ctx, p, tables, nil))
+	found := s.solve(s.stages())
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("stitch rows: %w", err)
+	}
+	if !found {
+		return make([][]int, n), nil
+	}
+	return s.indices(), nil
+}
+
+// indices returns the rows of a solved state as the caller knows them.
+func (s *state) indices() [][]int {
+	all := make([][]int, s.n)
+	for i, d := range s.rows {
+		for _, row := range d {
+			all[i] = append(all[i], s.tables[i].index[row])
+		}
+	}
+	return all
+}
+
+// Matched returns the values of a stage's column, sorted, each once, that
+// satisfied every conjunct of a join that mentions the column, in a chain of
+// the match: with that value as the column's only one the conjuncts hold. Of a
+// column that nothing mentions these are all values of the match's rows. rows
+// are those that were given to [Pattern.Stitch].
+func (p *Pattern) Matched(rows [][]Row, m Match, stage, column int) []eql.Value {
+	at := slot{stage, column}
+	var values []eql.Value
+	several := false
+	for _, i := range m.Rows[stage] {
+		own := distinct(rows[stage][i].Values[column])
+		several = several || len(own) > 1
+		values = append(values, own...)
+	}
+	mentioned := slices.ContainsFunc(p.conditions, func(c *condition) bool { return c.mentions(at) })
+	if several && mentioned {
+		values = p.matchedOf(rows, m, at)
+	}
+	return distinct(values)
+}
+
+// matchedOf is Matched for a column that is mentioned and has rows with several
+// values. The rows of the match are enough, but for the stages that pick: what
+// was not picked decides what was.
+func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) []eql.Value {
+	tables := make([]*table, len(rows))
+	for i := range rows {
+		among := slices.Clone(m.Rows[i])
+		if p.stages[i].pick != PickAll {
+			among = make([]int, len(rows[i]))
+			for k := range among {
+				among[k] = k
+			}
+		}
+		tables[i], _ = newTable(rows[i], among, len(p.stages[i].columns)) // Stitch has checked the rows
+	}
+	tables[at.stage] = tables[at.stage].spreadOut(at.column)
+	q := newProblem(context.Background(), p, tables, &at)
+	s := newState(q)
+	for i := range s.rows {
+		if p.stages[i].pick != PickAll {
+			ours := tables[i].those(m.Rows[i])
+			s.rows[i] = s.rows[i].filter(ours.has)
+		}
+	}
+	s.filterAlone(s.rows, q.alone)
+	if !s.solve(s.stages()) {
+		return nil
+	}
+	var values []eql.Value
+	for _, row := range s.rows[at.stage] {
+		values = append(values, tables[at.stage].spread.values[row]...)
+	}
+	return values
+}

@@ -1,0 +1,121 @@
+package sequence
+
+import (
+	"time"
+
+	"github.com/stitchdetect/stitch/esq/eql"
+)
+
+// Pattern is a compiled [Spec]. It is immutable and may be used by several
+// goroutines at once.
+type Pattern struct {
+	stages     []stage
+	maxSpan    int64 // milliseconds; unlimited if none
+	by         []part
+	conditions []*condition // every conjunct of every join
+	orders     []bound
+	slots      []slot // what the slots of the programs stand for
+}
+
+type stage struct {
+	id      string
+	columns []string
+	pick    Pick
+}
+
+// slot is a column of a stage. The columns after the last real one are the
+// row's own times.
+type slot struct{ stage, column int }
+
+// part is one part of a match's key.
+type part struct {
+	slot // column is wholeRow for the row itself
+	fold bool
+}
+
+const wholeRow = -1
+
+// unlimited is the limit of a bound that has none.
+const unlimited = -1
+
+// condition is one conjunct of a join.
+type condition struct {
+	of      int    // the stage in whose join it stands
+	stages  []int  // that it mentions, ascending
+	columns []slot // that it mentions, ascending
+	program *eql.Program
+	// equal is set if the conjunct says that a value of one stage equals a
+	// value of another.
+	equal *equality
+}
+
+type equality struct {
+	sides [2]side // sides[0].stage < sides[1].stage
+	fold  bool
+}
+
+// side is one side of an equality: an expression over one stage alone.
+type side struct {
+	stage   int
+	column  int // the column that it is, or notColumn
+	program *eql.Program
+}
+
+const notColumn = -1
+
+func (c *condition) mentions(s slot) bool {
+	for _, have := range c.columns {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}
+
+// Equality is a conjunct that says that some value of one stage's column equals
+// some value of another's. It is true in both directions.
+type Equality struct {
+	Stage, Column      int // the earlier stage, and an index into its columns
+	Other, OtherColumn int
+	Fold               bool
+}
+
+// Equalities returns the conjuncts that are equalities between two stages'
+// columns, in the order of the stages and their joins. Every chain fulfils all
+// of them.
+func (p *Pattern) Equalities() []Equality {
+	var found []Equality
+	for _, c := range p.conditions {
+		if c.equal == nil {
+			continue
+		}
+		a, b := c.equal.sides[0], c.equal.sides[1]
+		if p.isColumn(a) && p.isColumn(b) {
+			found = append(found, Equality{a.stage, a.column, b.stage, b.column, c.equal.fold})
+		}
+	}
+	return found
+}
+
+func (p *Pattern) isColumn(s side) bool {
+	return s.column != notColumn && s.column < len(p.stages[s.stage].columns)
+}
+
+// Bound says that the row of stage From ends no later than the row of stage To
+// begins, and no more than Within before it; Within 0 is no limit.
+type Bound struct {
+	From, To int
+	Within   time.Duration
+}
+
+// Order returns the constraints of order as the spec states them.
+func (p *Pattern) Order() []Bound {
+	bounds := make([]Bound, len(p.orders))
+	for i, b := range p.orders {
+		bounds[i] = Bound{From: b.from, To: b.to}
+		if b.limit != unlimited {
+			bounds[i].Within = time.Duration(b.limit) * time.Millisecond
+		}
+	}
+	return bounds
+}

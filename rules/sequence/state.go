@@ -1,0 +1,163 @@
+package sequence
+
+import "slices"
+
+// state is how far a problem is solved: the rows of each stage that may still
+// stand in a chain, and what has been applied to them. A stage is settled when
+// one row is left, open while there are more.
+type state struct {
+	*problem
+	rows    []domain
+	applied []bool // per stage: it is settled and its partners are filtered by it
+	picked  []bool // per stage: its pick is applied
+	tested  []bool // per wide test: it is applied
+}
+
+func newState(q *problem) *state {
+	return &state{
+		problem: q,
+		rows:    slices.Clone(q.whole),
+		applied: make([]bool, q.n),
+		picked:  make([]bool, q.n),
+		tested:  make([]bool, len(q.all.wide)),
+	}
+}
+
+func (s *state) clone() *state {
+	return &state{
+		problem: s.problem,
+		rows:    slices.Clone(s.rows),
+		applied: slices.Clone(s.applied),
+		picked:  slices.Clone(s.picked),
+		tested:  slices.Clone(s.tested),
+	}
+}
+
+func (s *state) settled(stage int) bool { return len(s.rows[stage]) == 1 }
+
+func (s *state) open(stage int) bool { return len(s.rows[stage]) > 1 }
+
+// stages returns every stage.
+func (s *state) stages() []int {
+	all := make([]int, s.n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// stand puts the rows of the settled stages among the given ones into the
+// environment of the tests.
+func (s *state) stand(stages []int) {
+	for _, i := range stages {
+		if s.settled(i) {
+			s.env.at[i] = s.rows[i][0]
+		}
+	}
+}
+
+// narrow filters a stage by its link to another one. It goes over the rows of
+// the stage or over those the other one leads to, whichever are fewer.
+func (s *state) narrow(l *link, stage int) {
+	other := l.other(stage)
+	rows, partners := s.rows[stage], s.rows[other]
+	if len(rows) == 0 || l.empty() {
+		return
+	}
+	if len(partners) < len(rows) {
+		if found, ok := s.reachable(l, stage, partners, len(rows)); ok {
+			if len(rows) < len(s.whole[stage]) {
+				found = found.filter(rows.has)
+			}
+			rows = found
+		}
+	}
+	s.rows[stage] = s.semijoin(l, stage, rows, partners, nil)
+}
+
+// spread filters the given stages by one of them, the nearest first. It
+// reports whether rows are left everywhere.
+func (s *state) spread(from int, stages []int) bool {
+	seen := make([]bool, s.n)
+	seen[from] = true
+	for queue := []int{from}; len(queue) > 0; queue = queue[1:] {
+		for _, t := range stages {
+			l := s.all.links[queue[0]][t]
+			if seen[t] || l.empty() {
+				continue
+			}
+			s.narrow(l, t)
+			if len(s.rows[t]) == 0 {
+				return false
+			}
+			seen[t] = true
+			queue = append(queue, t)
+		}
+	}
+	return true
+}
+
+// settle applies the settled stages among the given ones to the others, and
+// every test and pick that depends on no more than one open stage. It reports
+// whether rows are left everywhere.
+func (s *state) settle(stages []int) bool {
+	for again := true; again; {
+		again = false
+		for _, u := range stages {
+			if len(s.rows[u]) == 0 {
+				return false
+			}
+			if s.settled(u) && !s.applied[u] {
+				s.applied[u] = true
+				s.apply(u, stages)
+				again = true
+			}
+		}
+		again = s.settleTests() || again
+		again = s.settlePicks() || again
+	}
+	return !slices.ContainsFunc(s.rows, func(d domain) bool { return len(d) == 0 })
+}
+
+// apply filters the other stages by a settled one.
+func (s *state) apply(settled int, stages []int) {
+	for _, t := range stages {
+		if t != settled && !s.applied[t] {
+			s.narrow(s.all.links[settled][t], t)
+		}
+	}
+}
+
+// settleTests applies the wide tests with at most one open stage. It reports
+// whether it applied any.
+func (s *state) settleTests() bool {
+	any := false
+	for i, t := range s.all.wide {
+		open := s.openOf(t.stages)
+		if s.tested[i] || len(open) > 1 {
+			continue
+		}
+		s.tested[i], any = true, true
+		on := t.stages[0]
+		if len(open) == 1 {
+			on = open[0]
+		}
+		s.stand(t.stages)
+		s.rows[on] = s.rows[on].filter(func(row int32) bool {
+			s.env.at[on] = row
+			return s.holds(t)
+		})
+	}
+	return any
+}
+
+// openOf returns which of the stages are open.
+func (s *state) openOf(stages []int) []int {
+	var open []int
+	for _, i := range stages {
+		if s.open(i) {
+			open = append(open, i)
+		}
+	}
+	return open
+}

@@ -1,0 +1,134 @@
+package sequence
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/eql"
+)
+
+// table is the rows of one stage, ascending by (First, Last, ID).
+type table struct {
+	rows    []Row
+	index   []int // of each row in the caller's list
+	columns int   // real ones
+	// spread is set while one column's values are looked at one by one: each
+	// row stands for one of them, and twin is the first row that stands for
+	// the same of the caller's.
+	spread *spread
+	twin   []int32
+	// lists holds, per column, what tells one row's values from another's.
+	lists [][]int32
+}
+
+// spread says which column of a table is spread and the value of each row.
+type spread struct {
+	column int
+	values [][]eql.Value // none or one
+}
+
+func newTable(rows []Row, among []int, columns int) (*table, error) {
+	t := &table{columns: columns, index: among, rows: make([]Row, len(among))}
+	for _, i := range among {
+		r := rows[i]
+		if r.First > r.Last {
+			return nil, fmt.Errorf("row %q ends before it begins", r.ID)
+		}
+		if len(r.Values) != columns {
+			return nil, fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
+		}
+	}
+	slices.SortFunc(t.index, func(a, b int) int {
+		return cmp.Or(compareRows(&rows[a], &rows[b]), cmp.Compare(a, b))
+	})
+	for i, from := range t.index {
+		t.rows[i] = rows[from]
+	}
+	t.lists = make([][]int32, columns+2)
+	return t, nil
+}
+
+// compareRows orders rows by First, then Last, then ID.
+func compareRows(a, b *Row) int {
+	return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last), cmp.Compare(a.ID, b.ID))
+}
+
+// compareEnds orders rows by Last, then First, then ID.
+func compareEnds(a, b *Row) int {
+	return cmp.Or(cmp.Compare(a.Last, b.Last), compareRows(a, b))
+}
+
+// values returns the values of a row's column; with single, of a spread column
+// only the one the row stands for.
+func (t *table) values(row int32, column int, single bool) []eql.Value {
+	r := &t.rows[row]
+	switch {
+	case single && t.spread != nil && t.spread.column == column:
+		return t.spread.values[row]
+	case column < t.columns:
+		return r.Values[column]
+	case column == t.columns:
+		return []eql.Value{isoTime(r.First)}
+	}
+	return []eql.Value{isoTime(r.Last)}
+}
+
+// representative returns the row that stands for the same of the caller's rows
+// as the given one; in a table that is not spread, the row itself.
+func (t *table) representative(row int32) int32 {
+	if t.twin == nil {
+		return row
+	}
+	return t.twin[row]
+}
+
+// spreadOut returns the table with a row per value of a column: every row as
+// often as it has distinct values there, at least once.
+func (t *table) spreadOut(column int) *table {
+	out := &table{columns: t.columns, spread: &spread{column: column}, lists: make([][]int32, len(t.lists))}
+	add := func(from int, twin int32, value []eql.Value) {
+		out.rows = append(out.rows, t.rows[from])
+		out.index = append(out.index, t.index[from])
+		out.twin = append(out.twin, twin)
+		out.spread.values = append(out.spread.values, value)
+	}
+	for i := range t.rows {
+		twin := int32(len(out.rows))
+		for _, v := range distinct(t.values(int32(i), column, false)) {
+			add(i, twin, []eql.Value{v})
+		}
+		if len(out.rows) == int(twin) {
+			add(i, twin, nil)
+		}
+	}
+	return out
+}
+
+// those returns the rows of the given indices into the caller's list.
+func (t *table) those(indices []int) domain {
+	wanted := make(map[int]bool, len(indices))
+	for _, i := range indices {
+		wanted[i] = true
+	}
+	return everyRow(t).filter(func(row int32) bool { return wanted[t.index[row]] })
+}
+
+// distinct returns the values that are not null, each once, in order.
+func distinct(values []eql.Value) []eql.Value {
+	kept := make([]eql.Value, 0, len(values))
+	for _, v := range values {
+		if !v.IsNull() {
+			kept = append(kept, v)
+		}
+	}
+	slices.SortFunc(kept, esq.Compare)
+	return slices.Compact(kept)
+}
+
+// isoTime writes Unix milliseconds as an ISO time in UTC.
+func isoTime(ms int64) eql.Value {
+	return esq.Str(time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z"))
+}
