@@ -1,0 +1,252 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/mappings"
+	"github.com/stitchdetect/stitch/rules"
+)
+
+// Counts is what became of alerts.
+type Counts struct {
+	Created   int `json:"created"`
+	Updated   int `json:"updated"`
+	Unchanged int `json:"unchanged"`
+}
+
+func (c *Counts) add(b Counts) {
+	c.Created += b.Created
+	c.Updated += b.Updated
+	c.Unchanged += b.Unchanged
+}
+
+// maxBatch is how many alerts are looked up and written at once.
+const maxBatch = 200
+
+// alertWriter brings alerts into the store: each once, updated where it is.
+type alertWriter struct {
+	store esq.Store
+	names mappings.Names
+}
+
+// write creates or updates the documents of alerts, visible to searches when
+// it returns. The counts are of what was written even if there is an error.
+func (w alertWriter) write(ctx context.Context, alerts []mappings.Alert) (Counts, error) {
+	var all Counts
+	for batch := range slices.Chunk(alerts, maxBatch) {
+		counts, err := w.writeBatch(ctx, batch)
+		all.add(counts)
+		if err != nil {
+			return all, fmt.Errorf("write alerts: %w", err)
+		}
+	}
+	return all, nil
+}
+
+func (w alertWriter) writeBatch(ctx context.Context, pending []mappings.Alert) (Counts, error) {
+	var counts Counts
+	for range maxAttempts {
+		var err error
+		if pending, err = w.attempt(ctx, pending, &counts); err != nil {
+			return counts, err
+		}
+		if len(pending) == 0 {
+			return counts, nil
+		}
+	}
+	return counts, fmt.Errorf("alert %s: another process wrote it in each of %d attempts", pending[0].ID, maxAttempts)
+}
+
+// attempt writes alerts once, and returns those that someone else has written
+// between reading and writing.
+func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, counts *Counts) (conflicts []mappings.Alert, err error) {
+	stored, err := w.lookUp(ctx, alerts)
+	if err != nil {
+		return nil, err
+	}
+	var ops []esq.Write
+	var behind []mappings.Alert // the alert behind each op
+	for i, a := range alerts {
+		op, changed, err := w.operation(a, stored[i])
+		if err != nil {
+			return nil, err
+		}
+		if !changed {
+			counts.Unchanged++
+			continue
+		}
+		ops = append(ops, op)
+		behind = append(behind, a)
+	}
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	outcomes, err := w.store.Bulk(ctx, ops, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(outcomes) != len(ops) {
+		return nil, fmt.Errorf("wrote %d documents, got %d outcomes", len(ops), len(outcomes))
+	}
+	var refusals []error
+	for i, o := range outcomes {
+		switch {
+		case o.Status == http.StatusConflict:
+			conflicts = append(conflicts, behind[i])
+		case !succeeded(o):
+			refusals = append(refusals, fmt.Errorf("alert %s/%s: %w", ops[i].Index, ops[i].ID, refusal(o)))
+		case ops[i].Create:
+			counts.Created++
+		default:
+			counts.Updated++
+		}
+	}
+	if n := len(refusals); n > 0 {
+		return nil, fmt.Errorf("%d of %d refused, such as %w", n, len(ops), refusals[0])
+	}
+	return conflicts, nil
+}
+
+// operation says how to bring the stored document up to the alert.
+func (w alertWriter) operation(a mappings.Alert, stored esq.Document) (op esq.Write, changed bool, err error) {
+	if !stored.Found {
+		source, err := a.Document()
+		if err != nil {
+			return esq.Write{}, false, fmt.Errorf("alert %s: %w", a.ID, err)
+		}
+		return esq.Write{Ref: w.ref(a), Create: true, Source: source}, true, nil
+	}
+	source, changed, err := mappings.Update(stored.Source, a)
+	if err != nil {
+		return esq.Write{}, false, err
+	}
+	return esq.Write{Ref: stored.Ref, Match: &stored, Source: source}, changed, nil
+}
+
+func (w alertWriter) ref(a mappings.Alert) esq.Ref {
+	return esq.Ref{Index: w.names.AlertIndex(a.Anchor), ID: a.ID}
+}
+
+// lookUp reads the alerts' documents, parallel to alerts. An alert lies in the
+// index of its anchor's month, but may have been written when its anchor was a
+// later copy of the same event, of another month.
+func (w alertWriter) lookUp(ctx context.Context, alerts []mappings.Alert) ([]esq.Document, error) {
+	refs := make([]esq.Ref, len(alerts))
+	for i, a := range alerts {
+		refs[i] = w.ref(a)
+	}
+	documents, err := w.get(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]int{} // id to place
+	var ids []string
+	for i, d := range documents {
+		if !d.Found {
+			missing[alerts[i].ID] = i
+			ids = append(ids, alerts[i].ID)
+		}
+	}
+	if len(ids) == 0 {
+		return documents, nil
+	}
+	elsewhere, err := w.find(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range elsewhere {
+		if i, ok := missing[d.ID]; ok && d.Found && !documents[i].Found {
+			documents[i] = d
+		}
+	}
+	return documents, nil
+}
+
+// find returns the documents with these ids in any month, as of now, the
+// oldest month first.
+func (w alertWriter) find(ctx context.Context, ids []string) ([]esq.Document, error) {
+	found, err := w.store.Find(ctx, []string{w.names.AlertPattern()}, esq.IDs{Values: ids}, 10*len(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look for alerts: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	refs := make([]esq.Ref, len(found))
+	for i, d := range found {
+		refs[i] = d.Ref
+	}
+	slices.SortFunc(refs, func(a, b esq.Ref) int { return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID)) })
+	// A search shows the last refresh; to write over a document takes its
+	// present version.
+	return w.get(ctx, refs)
+}
+
+func (w alertWriter) get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error) {
+	documents, err := w.store.Get(ctx, refs)
+	if err != nil {
+		return nil, fmt.Errorf("look up alerts: %w", err)
+	}
+	if len(documents) != len(refs) {
+		return nil, errors.New("look up alerts: the answer is not parallel to the question")
+	}
+	return documents, nil
+}
+
+// documentsOf turns a rule's alerts into what is written of them.
+func documentsOf(r *rules.Rule, alerts []rules.Alert, written time.Time) []mappings.Alert {
+	rule := aboutRule(r)
+	out := make([]mappings.Alert, len(alerts))
+	for i, a := range alerts {
+		out[i] = mappings.Alert{
+			ID: a.ID, Written: written, Anchor: a.Anchor, Start: a.Start, End: a.End,
+			Rule: rule, Details: a.Details, Columns: a.Columns,
+		}
+		for _, kv := range a.By {
+			out[i].Key = append(out[i].Key, mappings.KeyValue(kv))
+		}
+		for _, e := range a.Stages {
+			out[i].Stages = append(out[i].Stages, stageOf(e))
+		}
+	}
+	return out
+}
+
+func stageOf(e rules.Evidence) mappings.Stage {
+	s := mappings.Stage{Stage: e.Stage, First: e.First, Last: e.Last, Count: e.Count, Omitted: e.Omitted}
+	for _, d := range e.Documents {
+		s.Documents = append(s.Documents, mappings.Document(d))
+	}
+	return s
+}
+
+func aboutRule(r *rules.Rule) mappings.Rule {
+	about := mappings.Rule{
+		ID: r.ID, Name: r.Name, Description: r.Description, Type: r.Type, Severity: r.Severity, RiskScore: r.RiskScore,
+		Author: r.Author, License: r.License, Tags: r.Tags, References: r.References, FalsePositives: r.FalsePositives,
+		Note: r.Note, Version: r.Version, Fingerprint: r.Fingerprint,
+	}
+	for _, t := range r.Threat {
+		threat := mappings.Threat{Framework: t.Framework, Tactic: mappings.Reference(t.Tactic)}
+		for _, technique := range t.Techniques {
+			threat.Techniques = append(threat.Techniques, techniqueOf(technique))
+		}
+		about.Threat = append(about.Threat, threat)
+	}
+	return about
+}
+
+func techniqueOf(t rules.Technique) mappings.Technique {
+	technique := mappings.Technique{Reference: mappings.Reference(t.Reference)}
+	for _, s := range t.Subtechniques {
+		technique.Subtechniques = append(technique.Subtechniques, mappings.Reference(s))
+	}
+	return technique
+}

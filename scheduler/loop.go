@@ -1,0 +1,118 @@
+package scheduler
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/stitchdetect/stitch/rules"
+)
+
+// Once runs what is due now and returns; a rule that never ran is due. A rule
+// that fails does not stop the others: its error is in the summary. The error
+// is that of ctx, if it was done before all rules had their turn; runs in hand
+// then had the grace to finish.
+func (s *Scheduler) Once(ctx context.Context) (Summary, error) {
+	sum := s.newSummary()
+	places := make(chan struct{}, s.concurrency)
+	s.withGrace(ctx, func(work context.Context, wg *sync.WaitGroup) {
+		for i, rule := range s.rules {
+			wg.Go(func() {
+				if !acquire(ctx, places) {
+					return
+				}
+				defer release(places)
+				// The error is in the summary, and logged.
+				_, _ = s.live().turn(work, rule, false, &sum.Rules[i])
+			})
+		}
+	})
+	return sum, ctx.Err()
+}
+
+// Run runs each rule whenever it is due, until ctx is done. Runs in hand then
+// have the grace to finish; what is not finished after that is abandoned, and
+// since its checkpoint has not moved, covered by the next run. All goroutines
+// have ended when Run returns. A rule never runs beside itself.
+func (s *Scheduler) Run(ctx context.Context) {
+	places := make(chan struct{}, s.concurrency)
+	s.withGrace(ctx, func(work context.Context, wg *sync.WaitGroup) {
+		for _, rule := range s.rules {
+			wg.Go(func() { s.loop(ctx, work, places, rule) })
+		}
+	})
+}
+
+// How long a rule that failed waits before it is tried again: doubled with each
+// failure in a row, and never beyond its next due time.
+const (
+	firstRetry = 15 * time.Second
+	lastRetry  = 15 * time.Minute
+)
+
+// loop runs one rule until ctx is done, each run in the context work.
+func (s *Scheduler) loop(ctx, work context.Context, places chan struct{}, rule *rules.Rule) {
+	retry := firstRetry
+	for acquire(ctx, places) {
+		var sum RuleSummary
+		next, err := s.live().turn(work, rule, false, &sum)
+		release(places)
+		if err == nil {
+			retry = firstRetry
+		} else {
+			now := s.clock.Now()
+			next = earlier(now.Add(retry), dueAfter(rule.Schedule, now, now))
+			retry = min(2*retry, lastRetry)
+		}
+		if !waitUntil(ctx, s.clock, next) {
+			return
+		}
+	}
+}
+
+// withGrace calls start with a context for the work, which outlives ctx by the
+// grace, and returns when all goroutines of the group have ended.
+func (s *Scheduler) withGrace(ctx context.Context, start func(work context.Context, wg *sync.WaitGroup)) {
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	var wg sync.WaitGroup
+	start(work, &wg)
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-done:
+	case <-s.clock.After(s.grace):
+		abandon()
+		<-done
+	}
+}
+
+// acquire takes a place, or returns false once ctx is done.
+func acquire(ctx context.Context, places chan struct{}) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func release(places chan struct{}) { <-places }
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,126 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/mappings"
+)
+
+// recordFormat is the version of the run record.
+const recordFormat = 1
+
+// What is kept of words that others chose.
+const (
+	maxWarnings = 100
+	maxWords    = 2000 // bytes of an error or a warning
+)
+
+// runRecord is the document that a run leaves behind.
+type runRecord struct {
+	Timestamp       string        `json:"@timestamp"`
+	Kind            string        `json:"kind"`
+	Format          int           `json:"format"`
+	Replay          bool          `json:"replay"`
+	Rule            ruleName      `json:"rule"`
+	Window          recordWindow  `json:"window"`
+	Started         string        `json:"started"`
+	Finished        string        `json:"finished"`
+	TookMS          int64         `json:"took_ms"`
+	Engine          recordEngine  `json:"engine"`
+	Stages          []recordStage `json:"stages"`
+	Alerts          Counts        `json:"alerts"`
+	Warnings        []string      `json:"warnings"`
+	WarningsOmitted int           `json:"warnings_omitted"`
+	Outcome         string        `json:"outcome"` // success or failure, as ECS has them
+	Error           string        `json:"error,omitempty"`
+}
+
+type recordWindow struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+type recordEngine struct {
+	Requests int   `json:"requests"`
+	Hits     int64 `json:"hits"`
+	TookMS   int64 `json:"took_ms"`
+	Broken   int64 `json:"broken"` // documents that could not be placed in time
+}
+
+type recordStage struct {
+	Stage     string `json:"stage"`
+	Documents int64  `json:"documents"`
+	Rows      int    `json:"rows"`
+	Skipped   bool   `json:"skipped"`
+}
+
+func recordOf(r Report, replay bool) runRecord {
+	rec := runRecord{
+		Timestamp: mappings.Time(r.Finished), Kind: "run", Format: recordFormat, Replay: replay,
+		Rule:    nameOf(r.Rule),
+		Window:  recordWindow{mappings.Time(r.Window.From), mappings.Time(r.Window.To)},
+		Started: mappings.Time(r.Started), Finished: mappings.Time(r.Finished),
+		TookMS: r.Finished.Sub(r.Started).Milliseconds(),
+		Stages: []recordStage{}, Alerts: r.Alerts, Warnings: []string{}, Outcome: "success",
+	}
+	if r.Err != nil {
+		rec.Outcome = "failure"
+		rec.Error = bounded(r.Err.Error())
+	}
+	if r.Result == nil {
+		return rec
+	}
+	stats := r.Result.Stats
+	rec.Engine = recordEngine{stats.Requests, stats.Hits, stats.Took.Milliseconds(), stats.BrokenCount}
+	for _, s := range r.Result.Stages {
+		rec.Stages = append(rec.Stages, recordStage(s))
+	}
+	for _, w := range r.Result.Warnings[:min(len(r.Result.Warnings), maxWarnings)] {
+		rec.Warnings = append(rec.Warnings, bounded(w))
+	}
+	rec.WarningsOmitted = len(r.Result.Warnings) - len(rec.Warnings)
+	return rec
+}
+
+func bounded(s string) string {
+	if len(s) <= maxWords {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxWords], "") + "…"
+}
+
+// writeRecord keeps the record of a run.
+func writeRecord(ctx context.Context, store esq.Store, names mappings.Names, r Report, replay bool) error {
+	source, err := mappings.Encode(recordOf(r, replay))
+	if err != nil {
+		return fmt.Errorf("write run record: %w", err)
+	}
+	op := esq.Write{
+		Ref: esq.Ref{
+			Index: names.RunIndex(r.Started),
+			ID:    fmt.Sprintf("%s-%s-%s", r.Rule.ID, compact(r.Started), compact(r.Window.To)),
+		},
+		Source: source,
+	}
+	outcomes, err := store.Bulk(ctx, []esq.Write{op}, true)
+	if err != nil {
+		return fmt.Errorf("write run record: %w", err)
+	}
+	if len(outcomes) != 1 || !succeeded(outcomes[0]) {
+		return fmt.Errorf("write run record %s/%s: %w", op.Index, op.ID, refusalOf(outcomes))
+	}
+	return nil
+}
+
+func refusalOf(outcomes []esq.Outcome) error {
+	if len(outcomes) != 1 {
+		return fmt.Errorf("wrote 1 document, got %d outcomes", len(outcomes))
+	}
+	return refusal(outcomes[0])
+}
+
+func compact(t time.Time) string { return t.UTC().Format("20060102T150405.000Z") }

@@ -1,0 +1,64 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Replay runs the rules as they would have run from from to to: each is due an
+// interval after from and every interval thereafter, or at the times of its
+// cron line, and last at to. Whatever is due first runs first, one rule at a
+// time, and alerts bear the virtual time as their time of writing.
+//
+// A replay begins without checkpoints and leaves none, so that it may go over
+// a cluster's past without touching what the scheduler has covered. Alerts
+// that are there already are found again, by their ids.
+//
+// The error is that of ctx, or says that to lies before from; what failed of
+// each rule is in the summary.
+func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, error) {
+	sum := s.newSummary()
+	if to.Before(from) {
+		return sum, fmt.Errorf("replay: the end %s is before the beginning %s", to.Format(time.RFC3339), from.Format(time.RFC3339))
+	}
+	book := heldCheckpoints{}
+	queue := make([]time.Time, len(s.rules)) // when each rule is due next, zero when it is done
+	for i, r := range s.rules {
+		first := dueAfter(r.Schedule, from, from)
+		book[r.ID] = checkpoint{
+			progress:    progress{Start: from, First: first, Checkpoint: from},
+			Fingerprint: r.Fingerprint,
+		}
+		queue[i] = earlier(first, to)
+	}
+	clock := NewVirtualClock(from)
+	run := runner{Scheduler: s, clock: clock, book: book, replay: true}
+	for i := soonest(queue); i >= 0; i = soonest(queue) {
+		if err := ctx.Err(); err != nil {
+			return sum, err
+		}
+		now := queue[i]
+		clock.Set(now)
+		last := now.Equal(to)
+		// A run that failed is covered by the next; its error is in the summary.
+		_, _ = run.turn(ctx, s.rules[i], last, &sum.Rules[i])
+		queue[i] = time.Time{}
+		if !last {
+			queue[i] = earlier(dueAfter(s.rules[i].Schedule, book[s.rules[i].ID].First, now), to)
+		}
+	}
+	return sum, ctx.Err()
+}
+
+// soonest returns the place of the earliest time, the first of equal ones, -1
+// if all are zero.
+func soonest(queue []time.Time) int {
+	at := -1
+	for i, t := range queue {
+		if !t.IsZero() && (at < 0 || t.Before(queue[at])) {
+			at = i
+		}
+	}
+	return at
+}

@@ -1,0 +1,98 @@
+package scheduler
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/mappings"
+	"github.com/stitchdetect/stitch/rules"
+)
+
+// Options say what a scheduler runs, on what. Rules and Engine are required.
+type Options struct {
+	Rules  *rules.Set
+	Engine esq.Engine
+	Names  mappings.Names // of stitch's indices; the default ones if zero
+	Clock  Clock          // SystemClock if nil
+	Logger *slog.Logger   // nothing is logged if nil
+	// Concurrency is how many rules run at once; 4 if zero.
+	Concurrency int
+	// Grace is how long a run in hand may go on after the scheduler was told to
+	// stop; 10 s if zero, no time at all if negative.
+	Grace time.Duration
+	// Observe, if set, is told of every evaluation when it is over, one at a
+	// time.
+	Observe func(Report)
+	// Evaluate is (*rules.Rule).Run if nil.
+	Evaluate Evaluate
+}
+
+// Evaluate runs a rule over a window.
+type Evaluate func(ctx context.Context, r *rules.Rule, eng esq.Searcher, w rules.Window) (*rules.Result, error)
+
+// Scheduler runs rules when they are due.
+type Scheduler struct {
+	rules       []*rules.Rule
+	engine      esq.Engine
+	names       mappings.Names
+	clock       Clock
+	log         *slog.Logger
+	concurrency int
+	grace       time.Duration
+	evaluate    Evaluate
+
+	observing sync.Mutex
+	observer  func(Report)
+}
+
+// New returns a scheduler that does nothing yet.
+func New(o Options) *Scheduler {
+	s := &Scheduler{
+		rules: o.Rules.Rules, engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
+		concurrency: o.Concurrency, grace: o.Grace, evaluate: o.Evaluate, observer: o.Observe,
+	}
+	if s.clock == nil {
+		s.clock = SystemClock{}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.concurrency <= 0 {
+		s.concurrency = 4
+	}
+	if s.grace == 0 {
+		s.grace = 10 * time.Second
+	}
+	if s.evaluate == nil {
+		s.evaluate = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, w rules.Window) (*rules.Result, error) {
+			return r.Run(ctx, eng, w)
+		}
+	}
+	return s
+}
+
+// live returns the runner for the present time.
+func (s *Scheduler) live() runner {
+	return runner{Scheduler: s, clock: s.clock, book: storedCheckpoints{s.engine, s.names}}
+}
+
+func (s *Scheduler) observe(r Report) {
+	if s.observer == nil {
+		return
+	}
+	s.observing.Lock()
+	defer s.observing.Unlock()
+	s.observer(r)
+}
+
+// newSummary returns a summary with a line for each rule.
+func (s *Scheduler) newSummary() Summary {
+	sum := Summary{Rules: make([]RuleSummary, len(s.rules))}
+	for i, r := range s.rules {
+		sum.Rules[i].Rule = r
+	}
+	return sum
+}
