@@ -33,11 +33,11 @@ type pitRef struct {
 
 // searchAnswer is the answer to a search request.
 type searchAnswer struct {
-	Took            int64  `json:"took"` // milliseconds
-	TimedOut        bool   `json:"timed_out"`
-	TerminatedEarly bool   `json:"terminated_early"`
-	Shards          shards `json:"_shards"`
-	PIT             string `json:"pit_id"`
+	Took            int64   `json:"took"` // milliseconds
+	TimedOut        bool    `json:"timed_out"`
+	TerminatedEarly bool    `json:"terminated_early"`
+	Shards          *shards `json:"_shards"`
+	PIT             string  `json:"pit_id"`
 	Hits            struct {
 		Total *struct {
 			Value    int64  `json:"value"`
@@ -68,7 +68,10 @@ type shards struct {
 
 // whole compares what was asked with what answered. A node that was killed
 // shows as fewer successes and no failure.
-func (s shards) whole(op string) error {
+func (s *shards) whole(op string) error {
+	if s == nil {
+		return &PartialError{Op: op, Reason: "the answer does not say which shards it is from"}
+	}
 	if s.Failed > 0 || s.Successful < s.Total {
 		return &PartialError{Op: op, Reason: fmt.Sprintf("%d of %d shards answered", s.Successful, s.Total)}
 	}
