@@ -28,12 +28,15 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	now := r.clock.Now().UTC().Truncate(time.Millisecond)
 	c, err := r.book.load(ctx, rule)
 	if err != nil {
-		sum.Err = err
-		r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(ruleAttrs(rule), slog.Any("err", err))...)
-		return time.Time{}, err
+		return time.Time{}, r.fail(ctx, rule, err, sum)
 	}
 	if !c.known() {
+		// Where coverage begins is kept before anything is looked at: the time
+		// since then is owed, even if the first runs fail.
 		c.progress = begin(rule, now)
+		if c, err = r.book.save(ctx, rule, c, c, now); err != nil {
+			return time.Time{}, r.fail(ctx, rule, err, sum)
+		}
 	} else if c.Fingerprint != "" && c.Fingerprint != rule.Fingerprint {
 		r.log.LogAttrs(ctx, slog.LevelInfo, "rule has changed, its coverage goes on", append(ruleAttrs(rule), slog.Time("checkpoint", c.Checkpoint))...)
 	}
@@ -62,6 +65,13 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	next = c.next(rule.Schedule)
 	sum.Next = next
 	return next, nil
+}
+
+// fail notes why a turn ended before anything was evaluated, and returns it.
+func (r runner) fail(ctx context.Context, rule *rules.Rule, err error, sum *RuleSummary) error {
+	sum.Err = err
+	r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(ruleAttrs(rule), slog.Any("err", err))...)
+	return err
 }
 
 // window evaluates a rule over one window, writes its alerts and its record,
