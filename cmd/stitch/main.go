@@ -1,0 +1,25 @@
+// Command stitch runs detections on Elasticsearch and OpenSearch that neither
+// can run by itself: chains of events across indices, found on a schedule.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv})
+	stop()
+	os.Exit(code)
+}
+
+// streams is what a command may touch of the world around it.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) (string, bool)
+}

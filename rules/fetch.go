@@ -1,0 +1,265 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/eql"
+)
+
+// maxBroken is how many documents a warning names.
+const maxBroken = 5
+
+// span is a range of event times, in Unix ms; open says that to is not in it.
+type span struct {
+	from, to int64
+	open     bool
+}
+
+func (s span) query(field string) esq.Query {
+	r := esq.Range{Field: field, GTE: isoValue(s.from)}
+	if s.open {
+		r.LT = isoValue(s.to)
+	} else {
+		r.LTE = isoValue(s.to)
+	}
+	return r
+}
+
+// fetch is one stage's questions to the engine.
+type fetch struct {
+	stage  *stage
+	time   span
+	sets   []*eql.Set          // of the stage's all(...)
+	narrow []eql.Expr          // what its neighbours ask of it
+	known  map[string]*eql.Set // the sets that narrow speaks of
+}
+
+// query is what a source is asked: everything the stage could accept, and
+// more where the engine cannot decide.
+func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
+	mapping := &sourceColumns{source: src, caps: caps, view: f.stage.view != nil}
+	parts := []esq.Query{f.time.query(src.time), src.filter}
+	if f.stage.cond != nil {
+		q, _ := eql.Translate(f.stage.cond, mapping, func(ref eql.Ref) *eql.Set {
+			return f.sets[slices.Index(f.stage.sets, ref)]
+		})
+		parts = append(parts, q)
+	}
+	for _, condition := range f.narrow {
+		q, _ := eql.Translate(condition, mapping, func(ref eql.Ref) *eql.Set { return f.known[ref.Name] })
+		parts = append(parts, q)
+	}
+	return esq.And(parts...)
+}
+
+// columns are the fields that a source's query and its columns read.
+func (f *fetch) columns(src *source) []string {
+	fields := slices.Clone(src.fields)
+	fields = append(fields, src.time)
+	for _, name := range f.stage.columns {
+		fields = append(fields, src.column(name).from...)
+	}
+	slices.Sort(fields)
+	fields = slices.DeleteFunc(slices.Compact(fields), func(s string) bool { return strings.ContainsAny(s, "*") })
+	return fields
+}
+
+// accepts decides in Go, on the document's own values, what the engine could
+// only narrow down.
+func (f *fetch) accepts(e *event) bool {
+	return f.stage.accept == nil || f.stage.accept.Holds(eventEnv{e, f.sets})
+}
+
+// eventEnv lets a stage's condition see an event.
+type eventEnv struct {
+	*event
+	sets []*eql.Set
+}
+
+// Values returns the values of a column.
+func (e eventEnv) Values(slot int) []esq.Value { return e.event.values[slot] }
+
+// Set returns the values of an all(...).
+func (e eventEnv) Set(slot int) *eql.Set { return e.sets[slot] }
+
+// sourceColumns tells the translation how a source carries its columns.
+type sourceColumns struct {
+	source *source
+	caps   map[string]esq.FieldCap
+	view   bool
+}
+
+// Column implements [eql.Source].
+func (s *sourceColumns) Column(name string) eql.Mapping {
+	c := s.source.column(name)
+	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0}
+	for _, field := range c.from {
+		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field)})
+	}
+	if c.words != nil {
+		m.Words = c.sourceWords
+	}
+	if c.as == asLower && len(c.where) == 0 {
+		m.Inexact = true
+	}
+	return m
+}
+
+// typeOf is the field's type where all indices agree. Where they do not, the
+// one that can be asked the least decides.
+func (s *sourceColumns) typeOf(field string) string {
+	types := s.caps[field].Types
+	for _, t := range types {
+		if t == "text" || t == "match_only_text" {
+			return t
+		}
+	}
+	if len(types) == 0 {
+		return ""
+	}
+	return types[0]
+}
+
+// sourceWords returns the source's words for a view's word: those mapped to
+// it, and the word itself unless the source means something else by it.
+func (c column) sourceWords(v esq.Value, fold bool) ([]esq.Value, bool) {
+	want, ok := v.Str()
+	if !ok {
+		return []esq.Value{v}, true
+	}
+	same := func(a string) bool { return a == want || fold && eql.Fold(a) == eql.Fold(want) }
+	var words []esq.Value
+	for _, theirs := range sortedKeys(c.words) {
+		if same(c.words[theirs]) {
+			words = append(words, esq.Str(theirs))
+		}
+	}
+	if _, mapped := c.words[want]; !mapped || fold {
+		words = append(words, v)
+	}
+	return words, true
+}
+
+// searcher runs a fetch and keeps count of what it cost.
+type searcher struct {
+	engine   esq.Searcher
+	rule     string
+	caps     map[*source]map[string]esq.FieldCap
+	stats    esq.Stats
+	warnings []string
+}
+
+func (s *searcher) warn(format string, args ...any) {
+	if w := fmt.Sprintf(format, args...); !slices.Contains(s.warnings, w) {
+		s.warnings = append(s.warnings, w)
+	}
+}
+
+func (s *searcher) note(stats esq.Stats) {
+	stats.Broken, stats.BrokenCount = nil, 0 // asked for by checkTimes, once
+	s.stats.Add(stats)
+}
+
+// fieldCaps asks once per source and run what its fields are.
+func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[string]esq.FieldCap, error) {
+	if caps, ok := s.caps[src]; ok {
+		return caps, nil
+	}
+	caps, err := s.engine.FieldCaps(ctx, src.index, f.columns(src))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the fields of %s: %w", s.sourceName(f.stage, src), err)
+	}
+	s.stats.Requests++
+	if c, ok := caps[src.time]; ok && !slices.Contains(c.Types, "date") && !slices.Contains(c.Types, "date_nanos") {
+		return nil, fmt.Errorf("%s: %s is mapped as %s, and only a date can be searched by time; mend the mapping, or name another field with time = in the view",
+			s.sourceName(f.stage, src), src.time, strings.Join(c.Types, ", "))
+	}
+	s.caps[src] = caps
+	return caps, s.checkTimes(ctx, f.stage, src)
+}
+
+// checkTimes warns of documents that no run can ever find, because they have
+// no time to be found by.
+func (s *searcher) checkTimes(ctx context.Context, st *stage, src *source) error {
+	q := esq.And(src.filter, esq.Not(esq.Exists{Field: src.time}))
+	n, stats, err := s.engine.Count(ctx, src.index, q)
+	if err != nil {
+		return fmt.Errorf("count documents without a time in %s: %w", s.sourceName(st, src), err)
+	}
+	s.note(stats)
+	if stats.NoIndex {
+		s.warn("%s: no index matches %s", s.sourceName(st, src), strings.Join(src.index, ", "))
+	}
+	if n == 0 {
+		return nil
+	}
+	var examples []string
+	stats, err = s.engine.Search(ctx, esq.Search{Indices: src.index, Query: q, Time: src.time, Limit: maxBroken}, func(h esq.Hit) error {
+		examples = append(examples, h.Index+"/"+h.ID)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("find documents without a time in %s: %w", s.sourceName(st, src), err)
+	}
+	s.note(stats)
+	s.warn("%s: %d documents have no usable %s and cannot be found: %s", s.sourceName(st, src), n, src.time, strings.Join(examples, ", "))
+	return nil
+}
+
+func (s *searcher) sourceName(st *stage, src *source) string {
+	if st.view == nil {
+		return "stage " + st.id
+	}
+	return "view " + st.view.name + ", source " + src.name
+}
+
+// count estimates how many documents the engine would hand over.
+func (s *searcher) count(ctx context.Context, f *fetch) (int64, error) {
+	var total int64
+	for _, src := range f.stage.sources {
+		caps, err := s.fieldCaps(ctx, f, src)
+		if err != nil {
+			return 0, err
+		}
+		n, stats, err := s.engine.Count(ctx, src.index, f.query(src, caps))
+		if err != nil {
+			return 0, fmt.Errorf("count stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
+		}
+		s.note(stats)
+		total += n
+	}
+	return total, nil
+}
+
+// events fetches what the stage accepts.
+func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fetched int64, err error) {
+	for _, src := range f.stage.sources {
+		caps, err := s.fieldCaps(ctx, f, src)
+		if err != nil {
+			return nil, 0, err
+		}
+		read := newReader(f.stage, src)
+		search := esq.Search{Indices: src.index, Query: f.query(src, caps), Time: src.time, Fields: read.fields}
+		unreadable := int64(0)
+		stats, err := s.engine.Search(ctx, search, func(h esq.Hit) error {
+			e, ok := read.event(h)
+			if !ok {
+				unreadable++
+				s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
+			} else if f.accepts(e) {
+				accepted = append(accepted, e)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, 0, fmt.Errorf("search stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
+		}
+		s.note(stats)
+		fetched += stats.Hits
+	}
+	return accepted, fetched, nil
+}

@@ -1,0 +1,135 @@
+package rules
+
+// ruleFile is what a rule's file says, key by key: Elastic's detection-rules
+// schema, and chains in it.
+type ruleFile struct {
+	Metadata  metadataSpec `toml:"metadata"`
+	Rule      ruleSpec     `toml:"rule"`
+	Transform any          `toml:"transform"` // Elastic's investigation guides: for Kibana only
+}
+
+type metadataSpec struct {
+	CreationDate          any    `toml:"creation_date"`
+	UpdatedDate           any    `toml:"updated_date"`
+	DeprecationDate       any    `toml:"deprecation_date"`
+	Integration           any    `toml:"integration"`
+	Maturity              string `toml:"maturity"`
+	MinStackVersion       string `toml:"min_stack_version"`
+	MinStackComments      string `toml:"min_stack_comments"`
+	Promotion             bool   `toml:"promotion"`
+	BypassBBRTiming       bool   `toml:"bypass_bbr_timing"`
+	OSTypeList            any    `toml:"os_type_list"`
+	QuerySchemaValidation bool   `toml:"query_schema_validation"`
+	ExtendedDescription   string `toml:"extended_description"`
+}
+
+type ruleSpec struct {
+	RuleID         string   `toml:"rule_id"`
+	Name           string   `toml:"name"`
+	Description    string   `toml:"description"`
+	Type           string   `toml:"type"`
+	Language       string   `toml:"language"`
+	Query          *string  `toml:"query"`
+	Index          []string `toml:"index"`
+	From           string   `toml:"from"`
+	To             string   `toml:"to"`
+	Interval       string   `toml:"interval"`
+	Schedule       string   `toml:"schedule"`
+	Enabled        *bool    `toml:"enabled"`
+	Severity       string   `toml:"severity"`
+	RiskScore      int      `toml:"risk_score"`
+	Author         []string `toml:"author"`
+	License        string   `toml:"license"`
+	Tags           []string `toml:"tags"`
+	References     []string `toml:"references"`
+	FalsePositives []string `toml:"false_positives"`
+	Note           string   `toml:"note"`
+	Setup          string   `toml:"setup"`
+	Version        int      `toml:"version"`
+	Threat         []Threat `toml:"threat"`
+
+	MaxSpan  string      `toml:"maxspan"`
+	Lateness string      `toml:"lateness"`
+	Settle   string      `toml:"settle"`
+	Stages   []stageSpec `toml:"stage"`
+	Alert    alertSpec   `toml:"alert"`
+
+	presentationSpec
+	unsupportedSpec
+}
+
+// presentationSpec holds Elastic's keys that change how Kibana shows or routes
+// an alert, never whether there is one.
+type presentationSpec struct {
+	TimestampOverride   string `toml:"timestamp_override"` // stitch selects by the ingest field as it is
+	TimestampFallback   any    `toml:"timestamp_override_fallback_disabled"`
+	BuildingBlockType   string `toml:"building_block_type"`
+	MaxSignals          int    `toml:"max_signals"` // stitch loses no alert to a limit
+	Actions             any    `toml:"actions"`
+	Throttle            string `toml:"throttle"`
+	TimelineID          string `toml:"timeline_id"`
+	TimelineTitle       string `toml:"timeline_title"`
+	InvestigationFields any    `toml:"investigation_fields"`
+	RelatedIntegrations any    `toml:"related_integrations"`
+	RequiredFields      any    `toml:"required_fields"`
+	RiskScoreMapping    any    `toml:"risk_score_mapping"`
+	SeverityMapping     any    `toml:"severity_mapping"`
+	RuleNameOverride    string `toml:"rule_name_override"`
+	OutputIndex         string `toml:"output_index"`
+	Namespace           string `toml:"namespace"`
+	Meta                any    `toml:"meta"`
+}
+
+// unsupportedSpec holds Elastic's keys that change which alerts there are, and
+// which stitch does not know how to honour: a rule that has one is refused.
+type unsupportedSpec struct {
+	Filters          any    `toml:"filters"`
+	ExceptionsList   any    `toml:"exceptions_list"`
+	AlertSuppression any    `toml:"alert_suppression"`
+	Threshold        any    `toml:"threshold"`
+	NewTerms         any    `toml:"new_terms"`
+	DataViewID       string `toml:"data_view_id"`
+	SavedID          string `toml:"saved_id"`
+}
+
+type stageSpec struct {
+	ID        string         `toml:"id"`
+	Query     string         `toml:"query"`
+	Index     []string       `toml:"index"`
+	Join      string         `toml:"join"`
+	After     any            `toml:"after"`
+	Within    string         `toml:"within"`
+	Pick      string         `toml:"pick"`
+	Summarize map[string]any `toml:"summarize"`
+	Absent    bool           `toml:"absent"`
+}
+
+type alertSpec struct {
+	Anchor  string         `toml:"anchor"`
+	By      []string       `toml:"by"`
+	Details map[string]any `toml:"details"`
+}
+
+// viewFile is what a view's file says.
+type viewFile struct {
+	Description string       `toml:"description"`
+	Identity    []string     `toml:"identity"`
+	Sources     []sourceSpec `toml:"source"`
+}
+
+type sourceSpec struct {
+	Name    string         `toml:"name"`
+	Index   []string       `toml:"index"`
+	Filter  string         `toml:"filter"`
+	Time    string         `toml:"time"`
+	Ingest  *string        `toml:"ingest"`
+	Columns map[string]any `toml:"columns"`
+}
+
+// columnSpec is a column written as a table.
+type columnSpec struct {
+	From  any            `toml:"from"`
+	As    string         `toml:"as"`
+	Where map[string]any `toml:"where"`
+	Map   map[string]any `toml:"map"`
+}

@@ -1,0 +1,110 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/memory"
+	"github.com/stitchdetect/stitch/test/engines"
+)
+
+// scopeField is where a document on a shared cluster says whose it is.
+const scopeField = "stitch_test.scope"
+
+// scoped shows the documents of one scenario on a cluster that holds many, as
+// if they were alone there: under the indices and ids of their files.
+type scoped struct {
+	esq.Searcher
+	prefix string // of the indices
+	scope  string
+}
+
+func (s scoped) indices(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = s.prefix + n
+	}
+	return out
+}
+
+func (s scoped) query(q esq.Query) esq.Query {
+	return esq.And(esq.Term{Field: scopeField, Value: esq.Str(s.scope)}, q)
+}
+
+// Search implements [esq.Searcher].
+func (s scoped) Search(ctx context.Context, q esq.Search, yield func(esq.Hit) error) (esq.Stats, error) {
+	q.Indices, q.Query = s.indices(q.Indices), s.query(q.Query)
+	return s.Searcher.Search(ctx, q, func(h esq.Hit) error {
+		h.Index = strings.TrimPrefix(h.Index, s.prefix)
+		h.ID = strings.TrimPrefix(h.ID, s.scope+":")
+		return yield(h)
+	})
+}
+
+// Count implements [esq.Searcher].
+func (s scoped) Count(ctx context.Context, indices []string, q esq.Query) (int64, esq.Stats, error) {
+	return s.Searcher.Count(ctx, s.indices(indices), s.query(q))
+}
+
+// FieldCaps implements [esq.Searcher].
+func (s scoped) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
+	return s.Searcher.FieldCaps(ctx, s.indices(indices), fields)
+}
+
+// document is a search hit, as the scenarios' files hold them.
+type document struct {
+	Index  string          `json:"_index"`
+	ID     string          `json:"_id"`
+	Source json.RawMessage `json:"_source"`
+}
+
+// loadScenarios brings the documents of all scenarios onto a cluster, under
+// indices of their own with the mapping the embedded engine assumes.
+func loadScenarios(t *testing.T, e engines.Engine, all []scenario) (prefix string) {
+	t.Helper()
+	prefix = e.Prefix(t)
+	mapping, err := memory.ECS().With(memory.Rule{Field: scopeField, Type: memory.Keyword}).Template(e.Family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Must(t, http.MethodPut, "/_index_template/"+prefix+"scenarios", fmt.Sprintf(
+		`{"index_patterns":["%s*"],"priority":900,"template":{"settings":{"number_of_shards":1,"number_of_replicas":0},"mappings":%s}}`, prefix, mapping))
+	var body bytes.Buffer
+	for _, s := range all {
+		for _, d := range s.documents(t) {
+			var source map[string]any
+			if err := json.Unmarshal(d.Source, &source); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			source["stitch_test"] = map[string]any{"scope": s.name}
+			enc := json.NewEncoder(&body)
+			for _, line := range []any{map[string]any{"index": map[string]any{"_index": prefix + d.Index, "_id": s.name + ":" + d.ID}}, source} {
+				if err := enc.Encode(line); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	var answer struct {
+		Errors bool
+		Items  []json.RawMessage
+	}
+	if err := json.Unmarshal(e.Must(t, http.MethodPost, "/_bulk?refresh=true", body.String()), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Errors {
+		for _, item := range answer.Items {
+			if bytes.Contains(item, []byte(`"error"`)) {
+				t.Errorf("%s refused %s", e.Name, item)
+			}
+		}
+		t.FailNow()
+	}
+	return prefix
+}
