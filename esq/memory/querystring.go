@@ -311,7 +311,7 @@ func (e luceneEvaluator) node(n luceneNode) (matcher, error) {
 	case luceneGroup:
 		return e.clauses(n)
 	case luceneWildcard:
-		if strings.Trim(n.text, "*") == "" {
+		if n.text == "*" {
 			return e.star()
 		}
 		return e.each(func(f field) (matcher, error) { return e.pattern(f, n.text) })

@@ -33,7 +33,7 @@ func (c *compiler) equalFolded(f field, v esq.Value) (matcher, error) {
 	case Boolean, metaID:
 		return c.equal(f, v)
 	case metaIndex:
-		return fixed(newWildcard(want, true).match(c.ix.name)), nil
+		return c.indexName(want, true), nil
 	}
 	return nil, refuse("[%s] field which is of type [%s], does not support case insensitive term queries", f.path, f.typ)
 }
@@ -67,9 +67,12 @@ func (c *compiler) equal(f field, v esq.Value) (matcher, error) {
 	case Text:
 		return f.any(someWord(func(word string) bool { return word == want })), nil
 	case metaID:
+		if want == "" {
+			return nil, refuse("failed to create query: Ids can't be empty")
+		}
 		return ids([]string{want}), nil
 	case metaIndex:
-		return fixed(glob(want, c.ix.name)), nil
+		return c.indexName(want, false), nil
 	case IP:
 		s, err := parseSpan(want)
 		if err != nil {
@@ -189,6 +192,9 @@ func termsIP(f field, values []esq.Value) (matcher, error) {
 }
 
 func (c *compiler) prefix(q esq.Prefix) (matcher, error) {
+	if q.Field == "_index" {
+		return c.indexName(q.Value+"*", q.CaseInsensitive), nil
+	}
 	return c.texts(q.Field, "prefix", func(s string) bool {
 		if q.CaseInsensitive {
 			return len(s) >= len(q.Value) && equalFold(s[:len(q.Value)], q.Value)
@@ -198,7 +204,18 @@ func (c *compiler) prefix(q esq.Prefix) (matcher, error) {
 }
 
 func (c *compiler) wildcard(q esq.Wildcard) (matcher, error) {
+	if q.Field == "_index" {
+		return c.indexName(q.Pattern, q.CaseInsensitive), nil
+	}
 	return c.texts(q.Field, "wildcard", newWildcard(q.Pattern, q.CaseInsensitive).match)
+}
+
+// indexName compares the name of the index with a pattern that knows * alone.
+func (c *compiler) indexName(pattern string, fold bool) matcher {
+	if fold {
+		pattern = strings.ToLower(pattern)
+	}
+	return fixed(glob(pattern, c.ix.name))
 }
 
 // texts applies a test to the texts of a field, to the words of an analysed one.
@@ -212,8 +229,6 @@ func (c *compiler) texts(path, query string, pass func(string) bool) (matcher, e
 		return f.any(f.findable(pass)), nil
 	case Text:
 		return f.any(someWord(pass)), nil
-	case metaIndex:
-		return fixed(pass(c.ix.name)), nil
 	}
 	return nil, refuse("Can only use %s queries on keyword, text and wildcard fields - not on [%s] which is of type [%s]",
 		query, f.path, f.typ)

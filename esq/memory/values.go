@@ -208,8 +208,12 @@ func newWildcard(pattern string, fold bool) wildcard {
 	return w
 }
 
-// match reports whether all of s fits.
+// match reports whether all of s fits. Nothing fits an empty pattern, not even
+// an empty text: so it is on clusters.
 func (w wildcard) match(s string) bool {
+	if len(w.marks) == 0 {
+		return false
+	}
 	at, star, back := 0, -1, 0
 	for i := 0; i < len(s); {
 		if at < len(w.marks) {
