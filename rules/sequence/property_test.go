@@ -102,23 +102,28 @@ func (f fact) constant() fact {
 	return f
 }
 
+// drawPattern draws a pattern; a timed one is mostly about order.
 func drawPattern(t *rapid.T, n int) brutePattern {
 	p := brutePattern{maxSpan: -1}
+	facts, unordered, unlimited := 2, 2, 3
+	if rapid.IntRange(0, 2).Draw(t, "timed") == 0 {
+		facts, unordered, unlimited = 1, 1, 1
+	}
 	for s := range n {
 		stage := bruteStage{pick: rapid.SampledFrom([]Pick{PickAll, PickAll, PickAll, PickFirst, PickLast}).Draw(t, "pick")}
-		for range rapid.IntRange(0, 2).Draw(t, "facts") {
+		for range rapid.IntRange(0, facts).Draw(t, "facts") {
 			stage.facts = append(stage.facts, drawFact(t, s))
 		}
 		for other := range s {
-			if rapid.IntRange(0, 2).Draw(t, "after") == 0 {
-				within := rapid.SampledFrom([]int64{-1, -1, 1, 3}).Draw(t, "within")
+			if rapid.IntRange(0, unordered).Draw(t, "after") == 0 {
+				within := rapid.SampledFrom([]int64{-1, -1, 1, 4}).Draw(t, "within")
 				stage.after = append(stage.after, bruteAfter{other, within})
 			}
 		}
 		p.stages = append(p.stages, stage)
 	}
-	if rapid.IntRange(0, 3).Draw(t, "limited") == 0 {
-		p.maxSpan = rapid.Int64Range(1, 8).Draw(t, "maxspan")
+	if rapid.IntRange(0, unlimited).Draw(t, "limited") == 0 {
+		p.maxSpan = rapid.Int64Range(1, 12).Draw(t, "maxspan")
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "keys") {
 		p.by = append(p.by, bruteKey{
@@ -167,23 +172,25 @@ func (p brutePattern) spec(t interface{ Fatalf(string, ...any) }) Spec {
 	return spec
 }
 
-func drawRows(t *rapid.T, most int) []Row {
+// drawRows draws rows of the s-th stage, which tend to come later than those
+// of the stages before.
+func drawRows(t *rapid.T, s, most int) []Row {
 	values := rapid.SliceOfN(rapid.SampledFrom([]esq.Value{
 		esq.Str("a"), esq.Str("a"), esq.Str("A"), esq.Str("b"), esq.Str("B"), esq.Str("ab"), {}}), 0, 3)
 	single := rapid.Custom(func(t *rapid.T) []esq.Value {
 		if rapid.IntRange(0, 3).Draw(t, "several") == 0 {
 			return values.Draw(t, "values")
 		}
-		return []esq.Value{esq.Str(rapid.SampledFrom([]string{"a", "b", "A"}).Draw(t, "value"))}
+		return []esq.Value{esq.Str(rapid.SampledFrom([]string{"a", "a", "a", "b", "A"}).Draw(t, "value"))}
 	})
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Row {
-		r := Row{ID: rapid.SampledFrom([]string{"p", "P", "q", "r"}).Draw(t, "id"), First: rapid.Int64Range(0, 8).Draw(t, "first")}
+		r := Row{ID: rapid.SampledFrom([]string{"p", "P", "q", "r"}).Draw(t, "id"), First: int64(2*s) + rapid.Int64Range(0, 6).Draw(t, "first")}
 		r.Last = r.First + rapid.SampledFrom([]int64{0, 0, 0, 1, 3}).Draw(t, "lasts")
 		for range 3 {
 			r.Values = append(r.Values, single.Draw(t, "column"))
 		}
 		return r
-	}), 0, most).Draw(t, "rows")
+	}), most/2, most).Draw(t, "rows")
 }
 
 // show writes a pattern for a failure's message.
@@ -209,7 +216,7 @@ func drawCase(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 	}
 	rows := make([][]Row, n)
 	for s := range rows {
-		rows[s] = drawRows(t, []int{0, 0, 9, 7, 5, 4}[n])
+		rows[s] = drawRows(t, s, []int{0, 0, 12, 9, 6, 4}[n])
 	}
 	return p, compiled, rows
 }
