@@ -5,8 +5,9 @@
 // SharePoint and OneDrive as Defender and as the audit log tell them, files
 // written on people's machines, drives plugged in, alerts of all sorts. All of
 // it is in the shapes of the integrations microsoft_sentinel, m365_defender,
-// o365 and endpoint with their default options, and reaches its index half a
-// minute to twenty minutes after it happened.
+// o365 and endpoint with their default options, and of Filebeat's o365 module.
+// Every document reaches its index half a minute to twenty minutes after it
+// happened.
 //
 // # What must be found
 //

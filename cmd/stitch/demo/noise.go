@@ -13,6 +13,8 @@ const (
 	deviceEvents = 350
 	serverWrites = 300 // as Elastic Defend sees them
 	drivesUsed   = 14
+	serverDrives = 3
+	yardEvents   = 40 // of a yard bought lately, where Filebeat still runs
 )
 
 // noise is the rest of the day: nothing of it is part of a chain.
@@ -36,6 +38,12 @@ func (d *day) noise() {
 	}
 	for range serverWrites {
 		d.serverWrite(d.between(d.clock(0, 0, 0), d.clock(23, 30, 0)))
+	}
+	for n := range serverDrives {
+		d.serverDrive(d.clock(1+n, 30, 12), n)
+	}
+	for range yardEvents {
+		d.yardFile(d.between(d.clock(7, 0, 0), d.clock(17, 0, 0)))
 	}
 	for range drivesUsed {
 		d.someDrive(pick(d, staff))
@@ -119,32 +127,6 @@ func (d *day) someDrive(p person) {
 		}
 		d.wrote(t.Add(time.Duration(40+30*i)*time.Second), p, p.machine(), explorer, "creation", letter+`\`+name)
 	}
-}
-
-// serverWrite is a file that a service writes on a server, where Elastic Defend
-// runs instead of Defender.
-func (d *day) serverWrite(t time.Time) {
-	n := 1 + d.rand.IntN(6)
-	agent := guid("agent", n)
-	name := fmt.Sprintf("backup_%04d.bak", d.rand.IntN(10000))
-	program := "sqlservr.exe"
-	if d.rand.IntN(3) == 0 {
-		name, program = fmt.Sprintf("u_ex%06d.log", d.rand.IntN(1000000)), "w3wp.exe"
-	}
-	host := fmt.Sprintf("hm-srv-%02d", n)
-	d.add("logs-endpoint.events.file-default", t, object{
-		"agent":       object{"id": agent, "type": "endpoint", "version": "9.2.1"},
-		"data_stream": object{"type": "logs", "dataset": "endpoint.events.file", "namespace": "default"},
-		"event": object{
-			"action": "creation", "category": []string{"file"}, "dataset": "endpoint.events.file", "id": shortID("endpoint", len(d.documents)),
-			"kind": "event", "module": "endpoint", "type": []string{"creation"},
-		},
-		"file":    object{"extension": extension(name), "name": name, "path": `D:\Data\` + name, "size": d.rand.IntN(1 << 30)},
-		"host":    object{"hostname": host, "id": agent, "name": host, "os": object{"type": "windows"}},
-		"message": "Endpoint file event",
-		"process": object{"executable": `C:\Program Files\Services\` + program, "name": program, "pid": 2000 + n},
-		"user":    object{"domain": "NT AUTHORITY", "id": "S-1-5-18", "name": "SYSTEM"},
-	})
 }
 
 // otherAlerts are alerts of other policies.
