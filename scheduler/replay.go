@@ -15,6 +15,9 @@ import (
 // a cluster's past without touching what the scheduler has covered. Alerts
 // that are there already are found again, by their ids.
 //
+// If the scheduler's clock is a [VirtualClock], the replay sets that one, so
+// that an engine may show at each run what had arrived by then.
+//
 // The error is that of ctx, or says that to lies before from; what failed of
 // each rule is in the summary.
 func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, error) {
@@ -32,7 +35,10 @@ func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, er
 		}
 		queue[i] = earlier(first, to)
 	}
-	clock := NewVirtualClock(from)
+	clock, ok := s.clock.(*VirtualClock)
+	if !ok {
+		clock = NewVirtualClock(from)
+	}
 	run := runner{Scheduler: s, clock: clock, book: book, replay: true}
 	for i := soonest(queue); i >= 0; i = soonest(queue) {
 		if err := ctx.Err(); err != nil {
