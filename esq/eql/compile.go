@@ -71,7 +71,7 @@ func contained(vs []Value, v Value) bool {
 // distinctFrom is distinct for vs whose first n values are known to be.
 func distinctFrom(vs []Value, n int) []Value {
 	seen := make(map[Value]struct{}, len(vs))
-	kept := make([]Value, 0, len(vs))
+	var kept []Value
 	for i, v := range vs {
 		if _, double := seen[v]; i >= n && (double || v.IsNull()) {
 			continue

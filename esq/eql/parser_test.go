@@ -444,16 +444,13 @@ func TestAsEquality(t *testing.T) {
 // exprs draws any expression the grammar has, sensible or not.
 func exprs(depth int) *rapid.Generator[Expr] {
 	return rapid.Custom(func(t *rapid.T) Expr {
-		most := 9
 		if depth == 0 {
-			most = 2
+			return rapid.OneOf(literals(), columns("", "matched")).Draw(t, "leaf")
 		}
 		sub := func(label string) Expr { return exprs(depth-1).Draw(t, label) }
-		switch rapid.IntRange(0, most).Draw(t, "node") {
-		case 0, 1:
-			return literals().Draw(t, "literal")
-		case 2:
-			return columns("", "matched").Draw(t, "column")
+		switch rapid.SampledFrom([]int{8, 3, 4, 5, 6, 7, 8, 0}).Draw(t, "node") {
+		case 0:
+			return exprs(0).Draw(t, "leaf")
 		case 3:
 			return &Call{
 				Name: rapid.SampledFrom([]string{"f", "startsWith", "_x"}).Draw(t, "name"),
