@@ -204,3 +204,25 @@ func drawAlert(t *rapid.T) mappings.Alert {
 	}
 	return a
 }
+
+// Whatever is stored, an update either says that it is no document or sets our
+// fields right, once.
+func FuzzUpdate(f *testing.F) {
+	written, err := copied().Document()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(written))
+	f.Add([]byte(`{"user":[{"email":1}],"user.id":null,"kibana":{"alert.rule":{}},"stitch":{"version":1e99,"updated":1}}`))
+	f.Add([]byte(`{"":{"":{}},".":{"a":[]},"event.":1,"event..kind":2,"threat":{"technique":{}}}`))
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		once, _, err := mappings.Update(stored, copied())
+		if err != nil {
+			return
+		}
+		twice, changed, err := mappings.Update(once, copied())
+		if err != nil || changed || string(twice) != string(once) {
+			t.Fatalf("changed %t, error %v\nonce  %s\ntwice %s", changed, err, once, twice)
+		}
+	})
+}
