@@ -13,7 +13,8 @@ import (
 // number of goroutines at once.
 //
 // Searches see open indices only: closed ones are passed over, as missing ones
-// are. No indices at all are none, not all.
+// are, and as Elasticsearch passes over those that the user may not read. No
+// indices at all are none, not all.
 type Cluster struct {
 	transport transport
 	dialect   dialect

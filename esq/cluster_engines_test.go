@@ -523,6 +523,28 @@ func TestMappingProblemsNameTheirIndex(t *testing.T) {
 	})
 }
 
+func TestIndexWithoutSource(t *testing.T) {
+	onEach(t, func(t *testing.T, c *esq.Cluster, prefix string) {
+		body := json.RawMessage(`{"settings":{"number_of_replicas":0},"mappings":{"_source":{"enabled":false}}}`)
+		must(t, c.Do(t.Context(), "PUT", "/"+prefix+"a", body, nil))
+		put(t, c, prefix+"a", `1: {"k":"x"}`)
+		in := []string{prefix + "a"}
+		_, _, err := search(t.Context(), c, esq.Search{Indices: in, Fields: []esq.Field{{Path: "k"}}})
+		if got := asResponse(t, err); !strings.Contains(got.Reason, prefix+"a") {
+			t.Error(got)
+		}
+		_, err = c.Find(t.Context(), in, esq.MatchAll{}, 0) // which no engine refuses
+		if got := asPartial(t, err); !strings.Contains(got.Reason, prefix+"a") {
+			t.Error(got)
+		}
+		hits, _, err := search(t.Context(), c, esq.Search{Indices: in})
+		must(t, err)
+		if len(hits) != 1 {
+			t.Errorf("%d hits", len(hits))
+		}
+	})
+}
+
 func TestOpenSaysWhatTheClusterIs(t *testing.T) {
 	engines.Each(t, func(t *testing.T, e engines.Engine) {
 		c, err := esq.Open(t.Context(), esq.Config{URLs: []string{e.URL}})

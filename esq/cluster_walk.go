@@ -125,6 +125,9 @@ func (k *cursor) fetch(ctx context.Context) error {
 	if k.seen > k.total || len(k.page) == 0 && k.seen < k.total {
 		return &PartialError{Op: k.pit.op, Reason: fmt.Sprintf("the pages brought %d of %d hits", k.seen, k.total)}
 	}
+	if err := k.sources(); err != nil {
+		return err
+	}
 	if len(k.page) > 0 {
 		k.body.SearchAfter = k.page[len(k.page)-1].Sort
 		k.body.Size = k.pages.next(len(k.page), sizeOf(k.page))
@@ -133,6 +136,17 @@ func (k *cursor) fetch(ctx context.Context) error {
 		}
 	}
 	k.body.TotalHits = false
+	return nil
+}
+
+// sources refuses hits without the source that was asked for: their index does
+// not keep it, and a document would pass for an empty one.
+func (k *cursor) sources() error {
+	for i := range k.page {
+		if k.body.Source != false && len(k.page[i].Source) == 0 {
+			return &PartialError{Op: k.pit.op, Reason: "index " + k.page[i].Index + " keeps no _source"}
+		}
+	}
 	return nil
 }
 

@@ -116,7 +116,7 @@ func FuzzExtract(f *testing.F) {
 	f.Add([]byte(`{"":{"":""},".":".."}`), "..", ".", "")
 	f.Fuzz(func(t *testing.T, raw []byte, path, key, value string) {
 		source, err := esq.DecodeSource(raw)
-		if err != nil {
+		if err != nil || len(path)+len(key) > 1_000 { // paths come from rules, not from data
 			return
 		}
 		all := esq.Extract(source, esq.Field{Path: path})
