@@ -21,6 +21,9 @@ type Served struct {
 type servers struct {
 	mu    sync.Mutex
 	nodes map[string]func() (Served, error)
+	// held are the commands' inputs. Were nobody to hold them, the garbage
+	// collector would close them, and the nodes would end in mid-test.
+	held []io.Closer
 }
 
 // ofThisProcess is state of the package, since a test process is what shares
@@ -32,24 +35,28 @@ func (s *servers) serve(e Engine) (Served, error) {
 	s.mu.Lock()
 	node, ok := s.nodes[e.Name]
 	if !ok {
-		node = sync.OnceValues(func() (Served, error) { return serve(e) })
+		node = sync.OnceValues(func() (Served, error) { return s.start(e) })
 		s.nodes[e.Name] = node
 	}
 	s.mu.Unlock()
 	return node()
 }
 
-// serve starts command with for e. The command watches its standard input,
+// start starts command with for e. The command watches its standard input,
 // whose other end nobody but this process holds: it closes, and the node ends,
 // when this process does.
-func serve(e Engine) (Served, error) {
+func (s *servers) start(e Engine) (Served, error) {
 	var served Served
 	cmd := exec.Command("go", "run", "github.com/stitchdetect/stitch/test/engines/with", "-serve", e.Name)
 	var log bytes.Buffer
 	cmd.Stderr = &log
-	if _, err := cmd.StdinPipe(); err != nil {
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
 		return served, fmt.Errorf("serve %s: %w", e.Name, err)
 	}
+	s.mu.Lock()
+	s.held = append(s.held, stdin)
+	s.mu.Unlock()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return served, fmt.Errorf("serve %s: %w", e.Name, err)
