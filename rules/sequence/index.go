@@ -29,12 +29,12 @@ func (q *problem) newIndex(l *link, stage int, rows domain, rest []*test, byLast
 				x.groups[key] = append(x.groups[key], line)
 			}
 			line.rows = append(line.rows, row)
+			q.cost.rows++
 		}
 	}
 	for _, line := range lines {
 		line.finish(q.tables[stage])
 	}
-	q.cost.rows += len(rows)
 	return x
 }
 
@@ -90,12 +90,11 @@ func (q *problem) semijoin(l *link, stage int, rows, partners domain, more []*te
 	return rows.filter(func(row int32) bool { return q.has(x, row) })
 }
 
-// reachable returns the rows of whole that partners of the link's other stage
-// lead to by equality and time, or ok false if they are limit or more. Some of
-// them may be no partners after all.
-func (q *problem) reachable(l *link, stage int, partners domain, limit int) (rows domain, ok bool) {
-	x := q.wholeIndex(l, stage)
-	other := l.other(stage)
+// reachable returns the rows of an index by equality and time alone to which
+// partners of the link's other stage lead, or ok false if they are limit or
+// more. Some of them may be no partners after all.
+func (q *problem) reachable(x *index, partners domain, limit int) (rows domain, ok bool) {
+	l, other := x.link, x.link.other(x.stage)
 	runs := map[*timeline][][2]int{}
 	for _, p := range partners {
 		b := l.box(other, &q.tables[other].rows[p])
@@ -126,6 +125,18 @@ func (q *problem) wholeIndex(l *link, stage int) *index {
 	at := &l.whole[l.side(stage)]
 	if *at == nil {
 		*at = q.newIndex(l, stage, q.whole[stage], nil, l.before(stage))
+	}
+	return *at
+}
+
+// rivalIndex is wholeIndex for the rivals.
+func (q *problem) rivalIndex(l *link, stage int) *index {
+	if q.tables[stage].twin == nil {
+		return q.wholeIndex(l, stage)
+	}
+	at := &l.rivals[l.side(stage)]
+	if *at == nil {
+		*at = q.newIndex(l, stage, q.rivals[stage], nil, l.before(stage))
 	}
 	return *at
 }

@@ -16,8 +16,9 @@ type link struct {
 	hashed bool         // keys are there
 	keys   [2][][]int32 // per side and row: the keys under which it joins; unused without equalities
 	alone  [2]bool      // no row of the side has more than one key
-	whole  [2]*index    // of all rows of the side, by time alone; see problem.reachable
-	picked [2]*index    // of all rivals of the side
+	// Indices of a side, once they are asked for: of problem.whole and of
+	// problem.rivals by equality and time, and of the rivals in order of the pick.
+	whole, rivals, picked [2]*index
 }
 
 func (l *link) empty() bool {
@@ -212,6 +213,12 @@ func (q *problem) holdAll(tests []*test) bool {
 
 // overlap reports whether two ascending lists have an element in common.
 func overlap(a, b []int32) bool {
+	if len(a) == 1 {
+		return domain(b).has(a[0])
+	}
+	if len(b) == 1 {
+		return domain(a).has(b[0])
+	}
 	for len(a) > 0 && len(b) > 0 {
 		switch {
 		case a[0] == b[0]:

@@ -97,25 +97,29 @@ func (s *state) indices() [][]int {
 // column that nothing mentions these are all values of the match's rows. rows
 // are those that were given to [Pattern.Stitch].
 func (p *Pattern) Matched(rows [][]Row, m Match, stage, column int) []eql.Value {
-	at := slot{stage, column}
+	values, _ := p.matched(rows, m, slot{stage, column})
+	return values
+}
+
+func (p *Pattern) matched(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 	var values []eql.Value
 	several := false
-	for _, i := range m.Rows[stage] {
-		own := distinct(rows[stage][i].Values[column])
+	for _, i := range m.Rows[at.stage] {
+		own := distinct(rows[at.stage][i].Values[at.column])
 		several = several || len(own) > 1
 		values = append(values, own...)
 	}
 	mentioned := slices.ContainsFunc(p.conditions, func(c *condition) bool { return c.mentions(at) })
 	if several && mentioned {
-		values = p.matchedOf(rows, m, at)
+		return p.matchedOf(rows, m, at)
 	}
-	return distinct(values)
+	return distinct(values), cost{}
 }
 
 // matchedOf is Matched for a column that is mentioned and has rows with several
 // values. The rows of the match are enough, but for the stages that pick: what
 // was not picked decides what was.
-func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) []eql.Value {
+func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 	tables := make([]*table, len(rows))
 	for i := range rows {
 		among := slices.Clone(m.Rows[i])
@@ -138,11 +142,11 @@ func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) []eql.Value {
 	}
 	s.filterAlone(s.rows, q.alone)
 	if !s.solve(s.stages()) {
-		return nil
+		return nil, q.cost
 	}
 	var values []eql.Value
 	for _, row := range s.rows[at.stage] {
 		values = append(values, tables[at.stage].spread.values[row]...)
 	}
-	return values
+	return distinct(values), q.cost
 }

@@ -37,7 +37,7 @@ func (s *state) contest(stage int) contest {
 func (s *state) narrowRivals(l *link, c contest) domain {
 	partners := s.rows[l.other(c.stage)]
 	rivals := c.rivals
-	if found, ok := s.reachable(l, c.stage, partners, len(rivals)); ok {
+	if found, ok := s.reachable(s.rivalIndex(l, c.stage), partners, len(rivals)); ok {
 		rivals = found.filter(rivals.has)
 	}
 	return s.semijoin(l, c.stage, rivals, partners, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,6 +150,46 @@ func TestWorkGrowsWithTheRows(t *testing.T) {
 				if work := cost.rows + cost.pairs + cost.evals; work > test.perRow*count(rows) {
 					t.Errorf("%d rows: %+v is too much work", count(rows), cost)
 				}
+			}
+		})
+	}
+}
+
+// TestSetsAreMatchedByHash stitches groups that carry large sets, and asks which
+// of their values matched.
+func TestSetsAreMatchedByHash(t *testing.T) {
+	for _, pick := range []Pick{PickAll, PickLast} {
+		t.Run(fmt.Sprint(pick), func(t *testing.T) {
+			const n = 10000
+			p := mustCompile(t, Spec{
+				Stages: []Stage{
+					{ID: "download", Columns: []string{"files"}, Pick: pick},
+					{ID: "copy", Columns: []string{"files"}, Join: mustParse(t, "files : download.files"), Pick: pick},
+				},
+				By: []Key{{Stage: "download"}, {Stage: "copy"}},
+			})
+			rows := [][]Row{{event("d", 1)}, {event("c", 2)}}
+			var want []esq.Value
+			for s := range rows {
+				rows[s][0].Values = [][]esq.Value{nil}
+				for i := range n {
+					v := esq.Str(fmt.Sprintf("file%05d", i+s*n/2))
+					rows[s][0].Values[0] = append(rows[s][0].Values[0], v)
+					if s == 1 && i < n/2 {
+						want = append(want, v)
+					}
+				}
+			}
+			matches, err := p.Stitch(context.Background(), rows)
+			if err != nil || len(matches) != 1 {
+				t.Fatal(matches, err)
+			}
+			got, cost := p.matched(rows, matches[0], slot{1, 0})
+			if !slices.Equal(got, want) {
+				t.Errorf("%d values matched, want %d", len(got), len(want))
+			}
+			if work := cost.rows + cost.pairs + cost.evals; work > 40*n {
+				t.Errorf("%+v is too much work", cost)
 			}
 		})
 	}

@@ -65,7 +65,7 @@ func (s *state) narrow(l *link, stage int) {
 		return
 	}
 	if len(partners) < len(rows) {
-		if found, ok := s.reachable(l, stage, partners, len(rows)); ok {
+		if found, ok := s.reachable(s.wholeIndex(l, stage), partners, len(rows)); ok {
 			if len(rows) < len(s.whole[stage]) {
 				found = found.filter(rows.has)
 			}
