@@ -72,8 +72,8 @@ func indexLeaf(typ string, l leaf) (any, bool) {
 	case "scaled_float":
 		return math.Round(n*10) / 10, isNumber
 	case "date":
-		at, err := time.Parse(time.RFC3339Nano, l.source)
-		return at.Truncate(time.Millisecond), err == nil
+		at, ok := parseTime(l.source)
+		return at.Truncate(time.Millisecond), ok
 	case "ip":
 		addr, err := netip.ParseAddr(l.source)
 		return addr.Unmap(), err == nil
@@ -289,15 +289,11 @@ func rowOf(src columnsOf, doc map[string][]leaf) map[string][]Value {
 			values["word"][i] = esq.Str("FileD")
 		}
 	}
-	if rapidOmitsConstants {
-		delete(values, "const")
-	}
+	// A constant_keyword's value need not be in the source; when it is not is
+	// the harder case.
+	delete(values, "const")
 	return values
 }
-
-// A constant_keyword's value need not be in the source; the tests take the
-// case in which it is not, which is the harder one.
-const rapidOmitsConstants = true
 
 // sensible draws conditions over the columns of a source that mostly compile.
 func sensible(src columnsOf, depth int) *rapid.Generator[Expr] {
@@ -387,6 +383,99 @@ func predicates(src columnsOf) *rapid.Generator[Expr] {
 		}
 		return column()
 	})
+}
+
+// everyPredicate returns each operator and function, of a column and a literal.
+func everyPredicate(column Expr) []Expr {
+	preds := []Expr{column, &Binary{Op: Equals, L: column, R: &Literal{}}}
+	literals := []Expr{&Literal{Value: esq.Boolean(true)}}
+	for _, f := range []float64{5, 300, 9007199254740992, 0.5, 5.7, 1e30} {
+		literals = append(literals, &Literal{Value: esq.Num(f)})
+	}
+	for _, s := range someTexts() {
+		l := &Literal{Value: esq.Str(s)}
+		literals = append(literals, l)
+		for _, fold := range []bool{false, true} {
+			for _, name := range []string{"startsWith", "endsWith", "stringContains"} {
+				preds = append(preds, &Call{Name: name, Fold: fold, Args: []Expr{column, l}})
+			}
+			preds = append(preds, &Lookup{Op: Like, Fold: fold, X: column, List: []Expr{l}})
+		}
+	}
+	for _, s := range []string{"*.txt", "b*", "?.TXT", "*", "5*", `c:\*`, "T*", "*x*", "stra?e", "*d"} {
+		l := &Literal{Value: esq.Str(s)}
+		preds = append(preds, &Lookup{Op: Match, Fold: true, X: column, List: []Expr{l}}, &Lookup{Op: Like, X: column, List: []Expr{l}})
+	}
+	for _, l := range literals {
+		for _, op := range []Op{Equals, Less, LessEqual, Greater, GreaterEqual} {
+			preds = append(preds, &Binary{Op: op, L: column, R: l}, &Binary{Op: op, L: l, R: column})
+		}
+		preds = append(preds, &Lookup{Op: In, Fold: true, X: column, List: []Expr{l, literals[7]}})
+	}
+	for _, block := range []string{"10.0.0.0/8", "2001:db8::/32"} {
+		preds = append(preds, &Call{Name: "cidrMatch", Args: []Expr{column, &Literal{Value: esq.Str(block)}}})
+	}
+	return preds
+}
+
+func everyLeaf() []leaf {
+	list := []leaf{{esq.Boolean(true), "true"}, {esq.Boolean(false), "false"}}
+	for _, s := range someTexts() {
+		list = append(list, leaf{esq.Str(s), s})
+	}
+	for _, s := range []string{"5", "5.0", "5.7", "-1", "0.5", "300", "1e30", "9007199254740993"} {
+		v, _ := esq.ValueOf(jsonNumber(s))
+		list = append(list, leaf{v, s})
+	}
+	return list
+}
+
+// everyDocument returns, for a column, each value alone and in each of its fields.
+func everyDocument(m Mapping) []map[string][]leaf {
+	docs := []map[string][]leaf{{}}
+	for i, f := range m.Fields {
+		if f.Type == "" {
+			continue
+		}
+		for _, l := range everyLeaf() {
+			if f.Type == "constant_keyword" && l.source != "a.txt" {
+				continue
+			}
+			docs = append(docs, map[string][]leaf{f.Name: {l}})
+			if i > 0 {
+				docs = append(docs, map[string][]leaf{f.Name: {l}, m.Fields[0].Name: {everyLeaf()[len(docs)%20]}})
+			}
+		}
+	}
+	return docs
+}
+
+// TestTranslatePredicates tries every predicate on every document.
+func TestTranslatePredicates(t *testing.T) {
+	src := someSource()
+	for name, m := range src {
+		var rows []*row
+		var indexes []*index1
+		for _, doc := range everyDocument(m) {
+			rows = append(rows, &row{values: rowOf(src, doc)})
+			indexes = append(indexes, newIndex(src, doc))
+		}
+		for _, e := range everyPredicate(&Column{Name: name}) {
+			p, err := Compile(e, func(Ref) (int, error) { return 0, nil })
+			if err != nil {
+				t.Fatalf("%s: %v", Print(e), err)
+			}
+			over, exact := Translate(e, src, nil)
+			notUnder, _ := Translate(&Unary{Op: Not, X: e}, src, nil)
+			for i, r := range rows {
+				r.names = []string{name}
+				holds, above, below := p.Holds(r), indexes[i].accepts(over), !indexes[i].accepts(notUnder)
+				if holds && !above || below && !holds || exact && above != holds {
+					t.Fatalf("%s is %v of %v: over %v %#v, under %v, exact %v", Print(e), holds, r.values[name], above, over, below, exact)
+				}
+			}
+		}
+	}
 }
 
 // TestTranslateNeverNarrower: a query accepts every document whose row

@@ -20,7 +20,14 @@
 // the data is ever a wildcard. The same folding is behind every operator and
 // function with a ~.
 //
-// Four functions are not EQL's:
+// The functions are EQL's: add, between, cidrMatch, concat, divide, endsWith,
+// indexOf, length, modulo, multiply, number, startsWith, string,
+// stringContains, substring, subtract. One that misses an argument, or gets one
+// of the wrong type, has no value, and a division by zero has none. Positions
+// and lengths count characters; number leaves numbers as they are. Regular
+// expressions are Lucene's as far as Go has the same; the rest is refused.
+//
+// Four functions are not:
 //
 //   - split(text, separator, index) is the index-th piece of text between
 //     separators, counted from 0, or from the end by negative numbers; missing

@@ -24,7 +24,10 @@ func ParseExpr(text string) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, p.expectEnd()
+	if err := p.expectEnd(); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // ParseEvent reads "CATEGORY where CONDITION". The error is a [*SyntaxError].
@@ -37,7 +40,10 @@ func ParseEvent(text string) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	return event, p.expectEnd()
+	if err := p.expectEnd(); err != nil {
+		return Event{}, err
+	}
+	return event, nil
 }
 
 // parser reads by recursive descent, one method per level of precedence, with

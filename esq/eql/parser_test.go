@@ -525,6 +525,7 @@ func FuzzParseExpr(f *testing.F) {
 		"`a b`.c not in (1, 2.5, -3e4, null) // x",
 		`startsWith~(file.path, mount.volume.drive_letter) and 1 + 2 * -3 % 4 <= length(x)`,
 		`"""raw"""" regex~ ("[a-z]+", "\u{1f600}\n") /* /* */ */`,
+		`two : "x*" and not cidrMatch(ip, "10.0.0.0/8") or word in~ all(st.few) and date > "2026-01-01"`,
 		`matched(a.b) != null == true`, `((((a))))`, `?a.@b`, `'x'`, `"\u{`, `.5e`, "`", `!`,
 	}
 	for _, s := range seeds {
@@ -540,6 +541,7 @@ func FuzzParseExpr(f *testing.F) {
 			return
 		}
 		checkRoundTrip(t, e)
+		Translate(e, someSource(), someSets)
 		p, err := Compile(e, func(Ref) (int, error) { return 0, nil })
 		if err != nil {
 			return

@@ -138,7 +138,7 @@ func (c *regexConverter) atom() (string, error) {
 	case '*', '+', '?', '{':
 		return "", fmt.Errorf("%c repeats nothing; write \\%c for the character", ch, ch)
 	case '#', '@', '&', '~', '<':
-		return "", fmt.Errorf("Lucene's operator %c is not supported; write \\%c for the character", ch, ch)
+		return "", fmt.Errorf("the operator %c of Lucene is not supported; write \\%c for the character", ch, ch)
 	}
 	return c.char(c.rune()), nil
 }
