@@ -86,8 +86,8 @@ func (c *compiler) compile(q esq.Query) (matcher, error) {
 		return c.nested(q)
 	case esq.IDs:
 		return ids(q.Values), nil
-	case nil:
-		return nil, refuse("query is missing")
+	case nil: // as an absent query is to a cluster
+		return always, nil
 	}
 	return nil, refuse("unknown query %T", q)
 }

@@ -405,3 +405,5 @@ func inner(query string) bool {
 	}
 	return false
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }

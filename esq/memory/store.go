@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -105,19 +104,20 @@ func conflict(op esq.Write, old *document) *esq.ResponseError {
 	return nil
 }
 
-// Find returns the documents that match, whole, in the order of index and _id.
+// Find returns the documents that match, whole, in the order of index and _id:
+// the first of them up to the limit, or all with a limit below 1.
 func (e *Engine) Find(ctx context.Context, indices []string, q esq.Query, limit int) ([]esq.Document, error) {
-	if limit < 0 {
-		return nil, errors.New("find documents: the limit is negative")
-	}
 	var all []found
 	_, err := e.find(ctx, question{"find " + strings.Join(indices, ","), indices, q, ""}, func(f found) { all = append(all, f) })
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(all, compareFound)
-	docs := make([]esq.Document, 0, min(limit, len(all)))
-	for _, f := range all[:min(limit, len(all))] {
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+	}
+	docs := make([]esq.Document, 0, len(all))
+	for _, f := range all {
 		docs = append(docs, f.doc.whole())
 	}
 	return docs, nil

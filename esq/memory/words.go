@@ -10,7 +10,8 @@ import (
 const maxWord = 255
 
 // words splits text as the standard analyzer does: at the word boundaries of
-// Unicode's annex 29, in lower case. A run of Thai, Lao, Khmer or Myanmar is one word.
+// Unicode's annex 29, in lower case. A run of Thai, Lao, Khmer or Myanmar is one
+// word. Left out are a quote after a Hebrew letter and a joiner before an emoji.
 func words(text string) []string {
 	var found []string
 	w := wordReader{rest: text}
@@ -98,9 +99,13 @@ func wideClassOf(r rune) class {
 	return other
 }
 
-// isEmoji reports whether r is in one of the blocks of pictographs.
+// isEmoji reports whether r is a pictograph.
 func isEmoji(r rune) bool {
-	return 0x1f000 <= r && r <= 0x1faff || 0x2600 <= r && r <= 0x27bf || 0x2b00 <= r && r <= 0x2bff && unicode.Is(unicode.So, r)
+	switch {
+	case 0x1f000 <= r && r <= 0x1faff, 0x2600 <= r && r <= 0x27bf:
+		return true
+	}
+	return strings.ContainsRune("©®‼⁉™ℹ↔↕↖↗↘↙↩↪⌚⌛⌨⏏⏩⏪⏫⏬⏭⏮⏯⏰⏱⏲⏳⏸⏹⏺Ⓜ▪▫▶◀◻◼◽◾⤴⤵⬅⬆⬇⬛⬜⭐⭕〰〽㊗㊙", r)
 }
 
 type wordReader struct{ rest string }
