@@ -2,7 +2,9 @@ package sequence
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,14 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/eql"
 )
+
+// TestMain makes the properties be checked more often than by default.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "1000"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 var columns = []string{"x", "y", "z", "first", "last"}
 
@@ -55,6 +65,12 @@ func drawFact(t *rapid.T, from int) fact {
 	if rapid.Bool().Draw(t, "own") {
 		a = drawTerm(t, from, from)
 	}
+	return drawFactOf(t, from, a, b)
+}
+
+// drawFactOf draws a condition about two columns, and sometimes a third.
+func drawFactOf(t *rapid.T, from int, a, b term) fact {
+	stages := rapid.IntRange(0, from)
 	both := [][2]int{a.at(), b.at()}
 	type values = func(stage, column int) []string
 	of := func(v values, x term) []string { return v(x.stage, x.column) }
@@ -207,6 +223,35 @@ func (p brutePattern) show() string {
 	return b.String()
 }
 
+// drawRing draws a pattern whose stages follow each other, each joined with the
+// one before, within a span; and rows over a longer time.
+func drawRing(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
+	n := rapid.IntRange(3, 4).Draw(t, "stages")
+	p := brutePattern{maxSpan: rapid.Int64Range(2, 10).Draw(t, "maxspan")}
+	rows := make([][]Row, n)
+	for s := range n {
+		var stage bruteStage
+		if s > 0 {
+			stage.after = []bruteAfter{{s - 1, rapid.SampledFrom([]int64{-1, -1, 4}).Draw(t, "within")}}
+			if rapid.Bool().Draw(t, "joined") {
+				stage.facts = []fact{drawFactOf(t, s, drawTerm(t, s, s), drawTerm(t, s, s-1))}
+			}
+		}
+		p.stages = append(p.stages, stage)
+		rows[s] = drawRows(t, s, 8)
+		for i := range rows[s] {
+			later := rapid.SampledFrom([]int64{0, 5, 10}).Draw(t, "later")
+			rows[s][i].First += later
+			rows[s][i].Last += later
+		}
+	}
+	compiled, err := Compile(p.spec(t))
+	if err != nil {
+		t.Fatalf("compile: %v\n%s", err, p.show())
+	}
+	return p, compiled, rows
+}
+
 func drawCase(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 	n := rapid.IntRange(2, 5).Draw(t, "stages")
 	p := drawPattern(t, n)
@@ -225,16 +270,29 @@ func drawCase(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 func TestStitchIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, compiled, rows := drawCase(t)
-		got, err := compiled.Stitch(context.Background(), rows)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := p.stitched(rows)
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b esq.Value) bool { return a == b })); diff != "" {
-			t.Fatalf("matches (-want +got):\n%s\n%s", diff, p.show())
-		}
+		compareMatches(t, p, compiled, rows)
 	})
 }
+
+// TestRingsAreExact is TestStitchIsExact for chains within a span.
+func TestRingsAreExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, compiled, rows := drawRing(t)
+		compareMatches(t, p, compiled, rows)
+	})
+}
+
+func compareMatches(t *rapid.T, p brutePattern, compiled *Pattern, rows [][]Row) {
+	got, err := compiled.Stitch(context.Background(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p.stitched(rows), got, cmpopts.EquateEmpty(), sameValue()); diff != "" {
+		t.Fatalf("matches (-want +got):\n%s\n%s", diff, p.show())
+	}
+}
+
+func sameValue() cmp.Option { return cmp.Comparer(func(a, b esq.Value) bool { return a == b }) }
 
 // TestMatchedIsExact compares the values that satisfied the joins.
 func TestMatchedIsExact(t *testing.T) {
@@ -330,7 +388,7 @@ func TestOrderOfRowsDoesNotMatter(t *testing.T) {
 				slices.Sort(m.Rows[s])
 			}
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(func(a, b esq.Value) bool { return a == b })); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), sameValue()); diff != "" {
 			t.Fatalf("matches of shuffled rows (-in order +shuffled):\n%s", diff)
 		}
 	})

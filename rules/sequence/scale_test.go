@@ -130,7 +130,9 @@ var scales = []struct {
 	{"one user, span is no limit", func(t testing.TB) *Pattern { return session(t, 10000*time.Hour) },
 		rounds, func(int) int { return 1 }, 40},
 	{"one user, short span", func(t testing.TB) *Pattern { return session(t, 10*time.Second) },
-		rounds, func(int) int { return 1 }, 400},
+		rounds, func(int) int { return 1 }, 40},
+	{"one user, span of half of the time", func(t testing.TB) *Pattern { return session(t, 5000*time.Second) },
+		rounds, func(int) int { return 1 }, 40},
 }
 
 // TestWorkGrowsWithTheRows counts what is looked at, which must not be a matter

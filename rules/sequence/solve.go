@@ -24,6 +24,9 @@ func (s *state) solvePiece(p *piece) bool {
 	if len(p.knots) == 0 && len(p.bonds) == len(p.stages)-1 {
 		return s.reduce(p)
 	}
+	if r, ok := s.ring(p); ok {
+		return s.reduceRing(r)
+	}
 	x, parts := s.parts(p)
 	return s.split(p.stages, x, parts)
 }
@@ -165,9 +168,18 @@ type step struct {
 // walk returns the bonds of a tree from its smallest stage outwards.
 func (s *state) walk(p *piece) []step {
 	root := slices.MinFunc(p.stages, func(a, b int) int { return len(s.rows[a]) - len(s.rows[b]) })
-	seen := map[int]bool{root: true}
+	return s.walkFrom(p, []int{root})
+}
+
+// walkFrom returns the bonds of a tree from the given stages outwards, without
+// those between them.
+func (s *state) walkFrom(p *piece, roots []int) []step {
+	seen := make([]bool, s.n)
+	for _, i := range roots {
+		seen[i] = true
+	}
 	var order []step
-	for queue := []int{root}; len(queue) > 0; queue = queue[1:] {
+	for queue := slices.Clone(roots); len(queue) > 0; queue = queue[1:] {
 		from := queue[0]
 		for _, b := range p.bonds {
 			i := slices.Index(b.stages[:], from)

@@ -15,10 +15,10 @@ type timeline struct {
 	byLast bool
 	points bool    // no row lasts
 	at     []int64 // the time they are in order of
-	// tree is a segment tree over the other time: the smallest Last of rows in
+	// other is the extremes of the other time: the smallest Last of rows in
 	// order of First, the greatest First of rows in order of Last. Without
-	// rows that last there is none.
-	tree []int64
+	// rows that last there are none.
+	other extremes
 }
 
 // finish puts the rows, which came ascending, in order.
@@ -45,24 +45,14 @@ func (l *timeline) finish(t *table) {
 }
 
 func (l *timeline) plant(t *table) {
-	n := len(l.rows)
-	l.tree = make([]int64, 2*n)
+	others := make([]int64, len(l.rows))
 	for i, row := range l.rows {
-		l.tree[n+i] = t.rows[row].Last
+		others[i] = t.rows[row].Last
 		if l.byLast {
-			l.tree[n+i] = t.rows[row].First
+			others[i] = t.rows[row].First
 		}
 	}
-	for i := n - 1; i > 0; i-- {
-		l.tree[i] = l.extreme(l.tree[2*i], l.tree[2*i+1])
-	}
-}
-
-func (l *timeline) extreme(a, b int64) int64 {
-	if l.byLast {
-		return max(a, b)
-	}
-	return min(a, b)
+	l.other = newExtremes(others, l.byLast)
 }
 
 // run returns the range of rows outside of which none lies in the box.
@@ -90,25 +80,49 @@ func (l *timeline) any(t *table, b box) bool {
 	}
 	switch {
 	case !l.byLast && b.last.low <= b.first.low:
-		return l.over(from, to) <= b.last.high
+		return l.other.over(from, to) <= b.last.high
 	case l.byLast && b.first.high >= b.last.high:
-		return l.over(from, to) >= b.first.low
+		return l.other.over(from, to) >= b.first.low
 	}
 	return slices.ContainsFunc(l.rows[from:to], func(row int32) bool { return b.has(&t.rows[row]) })
 }
 
-// over returns the other time's extreme over a run of rows that is not empty.
-func (l *timeline) over(from, to int) int64 {
-	n := len(l.rows)
-	best := l.tree[n+from]
+// extremes answers what the greatest (or smallest) of a run of numbers is: a
+// segment tree.
+type extremes struct {
+	nodes    []int64 // node i covers nodes 2i and 2i+1; the numbers are the last half
+	greatest bool
+}
+
+func newExtremes(numbers []int64, greatest bool) extremes {
+	n := len(numbers)
+	e := extremes{make([]int64, 2*n), greatest}
+	copy(e.nodes[n:], numbers)
+	for i := n - 1; i > 0; i-- {
+		e.nodes[i] = e.of(e.nodes[2*i], e.nodes[2*i+1])
+	}
+	return e
+}
+
+func (e extremes) of(a, b int64) int64 {
+	if e.greatest {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// over returns the extreme of a run that is not empty.
+func (e extremes) over(from, to int) int64 {
+	n := len(e.nodes) / 2
+	best := e.nodes[n+from]
 	for from, to = from+n, to+n; from < to; from, to = from/2, to/2 {
 		if from%2 == 1 {
-			best = l.extreme(best, l.tree[from])
+			best = e.of(best, e.nodes[from])
 			from++
 		}
 		if to%2 == 1 {
 			to--
-			best = l.extreme(best, l.tree[to])
+			best = e.of(best, e.nodes[to])
 		}
 	}
 	return best

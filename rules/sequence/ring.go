@@ -1,0 +1,194 @@
+package sequence
+
+import (
+	"math"
+	"slices"
+)
+
+// ring is a piece that is a tree but for one bond, and that bond says nothing
+// but how far two rows may be apart. It needs no splitting: given a row on the
+// way between the two stages, what comes before it and what comes after it are
+// chosen apart, the one to begin as late and the other to end as early as can
+// be.
+type ring struct {
+	tree *piece
+	span bound
+	path []step // through the tree from span.from to span.to
+}
+
+// ring returns a piece as a ring, if it is one.
+func (s *state) ring(p *piece) (*ring, bool) {
+	if len(p.knots) > 0 || len(p.bonds) != len(p.stages) {
+		return nil, false
+	}
+	for i, b := range p.bonds {
+		span, ok := s.onlySpan(b)
+		if !ok {
+			continue
+		}
+		tree := &piece{stages: p.stages, bonds: slices.Delete(slices.Clone(p.bonds), i, i+1)}
+		path, ok := s.path(tree, span)
+		if ok && !slices.ContainsFunc(path, func(e step) bool { return len(e.bond.picks) > 0 || s.limitsSpan(e.bond) }) {
+			return &ring{tree, span, path}, true
+		}
+	}
+	return nil, false
+}
+
+// onlySpan returns the one bound that a bond comes down to, if that is a span.
+func (s *state) onlySpan(b *bond) (bound, bool) {
+	l := b.link
+	s.hash(l)
+	if len(b.tests) > 0 || len(b.picks) > 0 || len(l.rest) > 0 {
+		return bound{}, false
+	}
+	if len(l.equal) > 0 && !shareKey(l.keys, s.rows[b.stages[0]], s.rows[b.stages[1]]) {
+		return bound{}, false
+	}
+	var left []bound
+	for _, c := range l.bounds {
+		if !s.idle(c) {
+			left = append(left, c)
+		}
+	}
+	if len(left) != 1 || !left[0].span {
+		return bound{}, false
+	}
+	return left[0], true
+}
+
+// idle reports whether a bound need not be looked at.
+func (s *state) idle(c bound) bool {
+	return c.implied || c.vacuous(s.extent(c.from, s.rows[c.from]), s.extent(c.to, s.rows[c.to]))
+}
+
+// limitsSpan reports whether a bond limits how far its rows are apart other
+// than by order.
+func (s *state) limitsSpan(b *bond) bool {
+	return slices.ContainsFunc(b.link.bounds, func(c bound) bool { return c.span && !s.idle(c) })
+}
+
+// path returns the way from one stage of a span to the other; ok is false if
+// the bonds are no tree.
+func (s *state) path(tree *piece, span bound) (path []step, ok bool) {
+	order := s.walkFrom(tree, []int{span.from})
+	if len(order) != len(tree.bonds) {
+		return nil, false
+	}
+	at := span.to
+	for _, e := range slices.Backward(order) {
+		if e.to == at {
+			path = append(path, e)
+			at = e.from
+		}
+	}
+	slices.Reverse(path)
+	return path, at == span.from
+}
+
+// reduceRing leaves the rows that stand in a chain of a ring.
+func (s *state) reduceRing(r *ring) bool {
+	if !s.reduce(r.tree) {
+		return false
+	}
+	begins, ends := s.begins(r), s.ends(r)
+	on := []int{r.span.from}
+	for _, e := range r.path {
+		on = append(on, e.to)
+	}
+	for i, stage := range on {
+		at := -1
+		s.rows[stage] = s.rows[stage].filter(func(int32) bool {
+			at++
+			return -ends[i][at] <= plus(begins[i][at], r.span.limit)
+		})
+	}
+	for _, e := range s.walkFrom(r.tree, on) {
+		s.across(e.bond, e.to, e.from)
+	}
+	return !slices.ContainsFunc(r.tree.stages, func(i int) bool { return len(s.rows[i]) == 0 })
+}
+
+// begins returns, per stage on the path and row, when a chain through the row
+// can begin at the latest.
+func (s *state) begins(r *ring) [][]int64 {
+	var first []int64
+	for _, row := range s.rows[r.span.from] {
+		first = append(first, s.tables[r.span.from].rows[row].First)
+	}
+	all := [][]int64{first}
+	for i, e := range r.path {
+		all = append(all, s.carry(e.bond, e.from, all[i], e.to))
+	}
+	return all
+}
+
+// ends returns, per stage on the path and row, when a chain through the row can
+// end at the earliest, negated.
+func (s *state) ends(r *ring) [][]int64 {
+	var last []int64
+	for _, row := range s.rows[r.span.to] {
+		last = append(last, -s.tables[r.span.to].rows[row].Last)
+	}
+	all := [][]int64{last}
+	for i, e := range slices.Backward(r.path) {
+		all = append(all, s.carry(e.bond, e.to, all[len(r.path)-1-i], e.from))
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// carry returns, for each row of one stage of a bond, the greatest number of
+// its partners of the other.
+func (s *state) carry(b *bond, from int, numbers []int64, to int) []int64 {
+	of := func(row int32) int64 {
+		at, _ := slices.BinarySearch(s.rows[from], row)
+		return numbers[at]
+	}
+	greatest := s.greatestPartner(b, from, of)
+	carried := make([]int64, len(s.rows[to]))
+	for i, row := range s.rows[to] {
+		carried[i] = greatest(row)
+	}
+	return carried
+}
+
+// greatestPartner returns the function from a row of a bond to the greatest
+// number of its partners of the given stage.
+//
+// It goes by the orders alone: they bound one time of the partners, so that
+// these are a run of rows in order of that time. The bounds left out follow
+// from the others.
+func (s *state) greatestPartner(b *bond, stage int, of func(row int32) int64) func(row int32) int64 {
+	l := *b.link
+	l.bounds = slices.DeleteFunc(slices.Clone(l.bounds), func(c bound) bool { return c.span || c.implied })
+	for _, t := range b.tests {
+		s.stand(t.stages)
+	}
+	x := s.newIndex(&l, stage, s.rows[stage], slices.Concat(l.rest, b.tests), l.before(stage))
+	numbers := map[*timeline]extremes{}
+	for _, lines := range x.groups {
+		for _, line := range lines {
+			all := make([]int64, len(line.rows))
+			for i, row := range line.rows {
+				all[i] = of(row)
+			}
+			numbers[line] = newExtremes(all, true)
+		}
+	}
+	other := l.other(stage)
+	return func(row int32) int64 {
+		best := int64(math.MinInt64)
+		bounds := l.box(other, &s.tables[other].rows[row])
+		s.env.at[other] = row
+		for _, key := range s.keys(&l, other, row) {
+			for _, line := range x.groups[key] {
+				s.cost.pairs++
+				if i, j := line.run(bounds); i < j && s.accepts(x, line) {
+					best = max(best, numbers[line].over(i, j))
+				}
+			}
+		}
+		return best
+	}
+}
