@@ -39,6 +39,7 @@ func (c *Cluster) FieldCaps(ctx context.Context, indices, fields []string) (map[
 		}
 		for name, types := range answer.Fields {
 			if cap, ok := types.merged(); ok && !strings.HasPrefix(name, "_") {
+				cap.Silent = c.dialect.silent
 				caps[name] = cap
 			}
 		}

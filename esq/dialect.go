@@ -31,7 +31,9 @@ type dialect struct {
 	// noisyGroups says that a composite aggregation may call itself terminated
 	// early when it is whole: that it skipped sorting is all it means.
 	noisyGroups bool
-	limits      limits
+	// silent is [FieldCap.Silent] of every field.
+	silent bool
+	limits limits
 }
 
 // limits are the engines' defaults, the lowest of all, since reading the real
@@ -75,7 +77,7 @@ func newDialect(info clusterInfo) (dialect, error) {
 	d := dialect{product: Elasticsearch, version: info.Version.Number, limits: commonLimits()}
 	switch {
 	case info.Version.Distribution == OpenSearch:
-		d.product = OpenSearch
+		d.product, d.silent = OpenSearch, true
 	case !ok || info.Version.Distribution != "":
 		return d, &UnsupportedError{
 			Product: "this server", Version: info.Version.Number,

@@ -73,6 +73,10 @@ type FieldCap struct {
 	Types        []string // sorted; more than one is a conflict between indices
 	Searchable   bool     // everywhere it is mapped
 	Aggregatable bool     // everywhere it is mapped
+	// Silent says that a text too long for the field's index (ignore_above) is
+	// not listed in the document's _ignored, as OpenSearch does: no query can
+	// tell such a document from one without the field.
+	Silent bool
 }
 
 // Stats is what an answer cost and what was noticed on the way.

@@ -96,33 +96,38 @@ type sourceColumns struct {
 // Column implements [eql.Source].
 func (s *sourceColumns) Column(name string) eql.Mapping {
 	c := s.source.column(name)
-	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0}
+	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0, Blank: s.view}
 	for _, field := range c.from {
-		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field)})
+		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field), Silent: s.caps[field].Silent})
 	}
 	if c.words != nil {
 		m.Words = c.sourceWords
 	}
-	if c.as == asLower && len(c.where) == 0 {
-		m.Inexact = true
-	}
 	return m
 }
 
-// typeOf is the field's type where all indices agree. Where they do not, the
-// one that can be asked the least decides.
+// undecidable is a type that no engine has: of a field with it nothing is
+// asked, and Go decides.
+const undecidable = "undecidable"
+
+// typeOf is the field's type, as far as all indices agree: "" where none maps it.
 func (s *sourceColumns) typeOf(field string) string {
-	types := s.caps[field].Types
-	for _, t := range types {
-		if t == "text" || t == "match_only_text" {
-			return t
-		}
-	}
-	if len(types) == 0 {
+	known, mapped := s.caps[field]
+	switch {
+	case !mapped:
 		return ""
+	case !known.Searchable:
+		return undecidable
+	case len(known.Types) == 1:
+		return known.Types[0]
+	case !slices.ContainsFunc(known.Types, func(t string) bool { return !slices.Contains(exactTypes, t) }):
+		return "keyword"
 	}
-	return types[0]
+	return undecidable
 }
+
+// exactTypes hold whole texts and answer the same questions alike.
+var exactTypes = []string{"constant_keyword", "keyword", "wildcard"}
 
 // sourceWords returns the source's words for a view's word: those mapped to
 // it, and the word itself unless the source means something else by it.
@@ -147,7 +152,6 @@ func (c column) sourceWords(v esq.Value, fold bool) ([]esq.Value, bool) {
 // searcher runs a fetch and keeps count of what it cost.
 type searcher struct {
 	engine   esq.Searcher
-	rule     string
 	caps     map[*source]map[string]esq.FieldCap
 	stats    esq.Stats
 	warnings []string

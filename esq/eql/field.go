@@ -62,6 +62,10 @@ func (f Field) orIgnored(q esq.Query) esq.Query {
 	case "constant_keyword", "flattened", "flat_object", "text", "match_only_text":
 		return q
 	}
+	if f.Silent && f.cuts() {
+		// What has no value in the index may have one that is too long for it.
+		return esq.Or(q, f.ignored(), esq.Not(esq.Exists{Field: f.Name}))
+	}
 	return esq.Or(q, f.ignored())
 }
 
@@ -81,6 +85,9 @@ func (f Field) exists() bounds {
 		return undecided()
 	case analysed:
 		return exactly(q)
+	}
+	if f.Silent && f.cuts() {
+		return bounds{over: esq.MatchAll{}, under: q}
 	}
 	return bounds{over: f.orIgnored(q), under: q}
 }

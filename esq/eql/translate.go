@@ -13,6 +13,9 @@ type Field struct {
 	// date, long, flattened and so on; "" of a field that no index maps. Of a
 	// type that is not known here, nothing is asked.
 	Type string
+	// Silent says that the engine does not list in _ignored what it leaves out
+	// of the index for its length, see [esq.FieldCap].
+	Silent bool
 }
 
 // Source says how the columns of rows come out of an engine's documents.
@@ -33,6 +36,8 @@ type Mapping struct {
 	Words func(v Value, fold bool) (words []Value, ok bool)
 	// Dropped says that the source has no such column: it is always missing.
 	Dropped bool
+	// Blank says that an empty text is a missing value.
+	Blank bool
 }
 
 // Bounds on what is written into a query.
@@ -229,6 +234,20 @@ func (t *translator) present(m Mapping) bounds {
 	b := t.combine(esq.Or, parts)
 	if m.Inexact {
 		return atMost(b.over) // what is computed of a value may be none
+	}
+	if m.Blank {
+		return m.notBlank(b)
+	}
+	return b
+}
+
+// notBlank takes from what surely is present the documents with an empty text.
+func (m Mapping) notBlank(b bounds) bounds {
+	for _, f := range m.Fields {
+		if f.class() == words {
+			b.exact = false
+			b.under = esq.And(b.under, esq.Not(esq.Term{Field: f.Name, Value: esq.Str("")}))
+		}
 	}
 	return b
 }

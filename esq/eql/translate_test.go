@@ -35,9 +35,9 @@ func someSource() columnsOf {
 		"ip":    field("f.ip", "ip"),
 		"bool":  field("f.bool", "boolean"),
 		"geo":   field("f.geo", "geo_point"),
-		"two":   {Fields: []Field{{"f.first", "keyword"}, {"f.second", "flattened"}}},
-		"calc":  {Fields: []Field{{"f.calc", "keyword"}}, Inexact: true},
-		"word":  {Fields: []Field{{"f.word", "keyword"}}, Words: someWords},
+		"two":   {Fields: []Field{{Name: "f.first", Type: "keyword"}, {Name: "f.second", Type: "flattened"}}},
+		"calc":  {Fields: []Field{{Name: "f.calc", Type: "keyword"}}, Inexact: true},
+		"word":  {Fields: []Field{{Name: "f.word", Type: "keyword"}}, Words: someWords},
 		"gone":  {Dropped: true},
 	}
 }
@@ -216,7 +216,7 @@ func TestTranslate(t *testing.T) {
 		{`kw == "a" or length(kw2) > 3`, or(term("f.kw", `"a"`), present("f.kw2")), false},
 	}
 	source := someSource()
-	source["two"] = Mapping{Fields: []Field{{"f.first", "keyword"}, {"f.second.leaf", "flattened"}}}
+	source["two"] = Mapping{Fields: []Field{{Name: "f.first", Type: "keyword"}, {Name: "f.second.leaf", Type: "flattened"}}}
 	for _, tt := range tests {
 		e, err := ParseExpr(tt.text)
 		if err != nil {
