@@ -27,10 +27,13 @@ type compiler struct {
 	now time.Time
 }
 
-// metaID and metaIndex are the types of the fields that every document has.
+// The types of the fields that indices keep of their own accord: what a
+// document is called, where it is, and which of its fields hold a value that
+// their index could not take.
 const (
-	metaID    Type = "_id"
-	metaIndex Type = "_index"
+	metaID      Type = "_id"
+	metaIndex   Type = "_index"
+	metaIgnored Type = "_ignored"
 )
 
 // field is what a query's field name means in an index.
@@ -159,11 +162,9 @@ func anyOf(ms []matcher) matcher {
 
 // field finds what a name means; ok is false for one that is not mapped.
 func (c *compiler) field(path string) (f field, ok bool) {
-	switch path {
-	case "_id":
-		return field{path: path, typ: metaID}, true
-	case "_index":
-		return field{path: path, typ: metaIndex}, true
+	switch t := Type(path); t {
+	case metaID, metaIndex, metaIgnored:
+		return field{path: path, typ: t}, true
 	}
 	n := c.ix.names.find(path)
 	if n != nil {
@@ -267,7 +268,11 @@ func (c *compiler) exists(path string) (matcher, error) {
 	if strings.Contains(path, "*") {
 		return anyPresent(c.matching(path)), nil
 	}
-	if f, ok := c.field(path); ok {
+	f, ok := c.field(path)
+	if f.typ == metaIgnored {
+		return c.ignored(func(string) bool { return true }), nil
+	}
+	if ok {
 		return anyPresent([]field{f}), nil
 	}
 	return anyPresent(c.matching(path + ".*")), nil
@@ -280,6 +285,23 @@ func anyPresent(fields []field) matcher {
 			return always
 		}
 		ms = append(ms, f.any(f.typ.present()))
+	}
+	return anyOf(ms)
+}
+
+// ignored accepts records in which a field holds a value that cannot be found:
+// a keyword that is too long, or what is no date, number or address.
+func (c *compiler) ignored(pass func(path string) bool) matcher {
+	var ms []matcher
+	for id, t := range c.ix.fields {
+		path := c.ix.names.all[id].path
+		switch t {
+		case Keyword, IP, Date, Long, Double:
+			if f, ok := c.field(path); ok && pass(path) {
+				taken := t.present()
+				ms = append(ms, f.any(func(kind leafKind, text string) bool { return !taken(kind, text) }))
+			}
+		}
 	}
 	return anyOf(ms)
 }

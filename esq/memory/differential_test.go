@@ -28,6 +28,7 @@ import (
 //	query_string, wildcard not at the end only, in a
 //	  flattened object                               | hits | none | hits
 //	the same in a leaf of it                         | hits of all leaves if it begins with *, else none | none | hits
+//	too long a keyword                               | its field is in _ignored | it is not | as E
 //	a number as a bound or term on a date            | ms  | a text first, so 2024 is a year | ms
 //	a text and a number as bounds of one range of dates | 400 | hits | hits
 //	case_insensitive, or a range over text, with more
@@ -168,7 +169,7 @@ func (tw *twin) askEmbedded(t *testing.T, queries []esq.Query) [][]string {
 	return found
 }
 
-func search(t *testing.T, e *memory.Engine, indices []string, q esq.Query) []string {
+func search(t testing.TB, e *memory.Engine, indices []string, q esq.Query) []string {
 	t.Helper()
 	ids := []string{}
 	_, err := e.Search(t.Context(), esq.Search{Indices: indices, Query: q, Time: "@timestamp"}, func(h esq.Hit) error {
@@ -284,6 +285,36 @@ func TestDifferentialGroupsAndCounts(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestDifferentialFieldCaps(t *testing.T) {
+	t.Parallel()
+	engines.Each(t, func(t *testing.T, node engines.Engine) {
+		r := maker{rand.New(rand.NewPCG(4, 4)), time.Now()}
+		tw := twins(t, node, [][]string{r.documents(40), {`{"dyn":{"count":"text","more":true}}`}})
+		for _, fields := range [][]string{{"*"}, {"user.*", "message", "nowhere"}, {"dyn.count", "dyn.ratio", "objs", "objs.*", "deep", "_id"}} {
+			want, err := tw.cluster.FieldCaps(t.Context(), tw.indices, fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := tw.embedded.FieldCaps(t.Context(), tw.indices, fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Silent" }, cmp.Ignore()), flattenedDiffers(node)); diff != "" {
+				t.Errorf("%v (-%s +embedded):\n%s", fields, node.Name, diff)
+			}
+		}
+	})
+}
+
+// flattenedDiffers leaves out flattened objects where they are called flat_object.
+func flattenedDiffers(node engines.Engine) cmp.Option {
+	return cmp.FilterPath(func(p cmp.Path) bool {
+		at, ok := p.Last().(cmp.MapIndex)
+		return ok && node.Family == engines.OpenSearch && slices.Contains([]string{"m365_defender.event.additional_fields", raw,
+			"m365_defender.event.activity.objects", "o365.audit.Data.flattened"}, strings.TrimSuffix(at.Key().String(), "."))
+	}, cmp.Ignore())
 }
 
 func groupable(family string) []string {

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,18 +64,18 @@ func (e *Engine) index(name string) *index {
 	return ix
 }
 
-// visible reports whether a document has reached its index by now.
-func (e *Engine) visible(d *document, now int64) bool {
-	if !d.loaded || len(e.ingest) == 0 {
-		return true
+// arrival returns when a loaded document reaches its index, in milliseconds;
+// documents that are never hidden did so long ago.
+func (e *Engine) arrival(d *document) int64 {
+	if len(e.ingest) == 0 {
+		return math.MinInt64
 	}
-	for _, f := range e.ingest {
+	for _, f := range append(slices.Clip(e.ingest), timestamp) {
 		if ms, why := d.time(f); why == "" {
-			return ms <= now
+			return ms
 		}
 	}
-	ms, why := d.time(timestamp)
-	return why != "" || ms <= now
+	return math.MinInt64
 }
 
 // timestamp is the field that says when an event happened.

@@ -94,6 +94,9 @@ func TestQueries(t *testing.T) {
 		{esq.Term{Field: "@timestamp", Value: str("2024-02-15")}, "b d"},
 		{esq.Term{Field: "@timestamp", Value: str("2024-02")}, "a"},
 		{esq.Term{Field: "_id", Value: str("c")}, "c"},
+		{esq.Term{Field: "_ignored", Value: str("user.name")}, "d"},
+		{esq.Term{Field: "_ignored", Value: str("process.pid")}, "c"},
+		{esq.Exists{Field: "_ignored"}, "c d"},
 		{esq.Term{Field: "_index", Value: str("logs-*")}, "a b c d e f g"},
 		{esq.Term{Field: flat + ".UserId", Value: str("Al@x")}, "e"},
 		{esq.Term{Field: flat + ".n", Value: str("1.50")}, "e"},
@@ -336,7 +339,7 @@ func TestFieldCaps(t *testing.T) {
 	t.Parallel()
 	e := engine(t, `a: {"user.name":"x","n":1,"deep":{"er":{"x":1.5}},"objs":{"type":"t"}}`)
 	put(t, e, "logs-b", `b: {"n":"text"}`)
-	got, err := e.FieldCaps(t.Context(), []string{"logs-*"}, []string{"user.name", "n", "deep*", "message", "objs", "nowhere",
+	got, err := e.FieldCaps(t.Context(), []string{"logs-*"}, []string{"user.name", "n", "deep*", "message", "objs", "nowhere", "_id",
 		"m365_defender.event.raw_event_data", "m365_defender.event.raw_event_data.UserId"})
 	if err != nil {
 		t.Fatal(err)
@@ -346,7 +349,7 @@ func TestFieldCaps(t *testing.T) {
 	}
 	want := map[string]esq.FieldCap{
 		"user.name": both("keyword"), "n": both("keyword", "long"), "deep.er.x": both("double"),
-		"deep": {Types: []string{"object"}}, "deep.er": {Types: []string{"object"}}, "objs": {Types: []string{"nested"}},
+		"objs":                               {Types: []string{"nested"}},
 		"message":                            {Types: []string{"text"}, Searchable: true},
 		"m365_defender.event.raw_event_data": both("flattened"), "m365_defender.event.raw_event_data.UserId": both("flattened"),
 	}

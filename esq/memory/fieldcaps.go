@@ -3,13 +3,15 @@ package memory
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/stitchdetect/stitch/esq"
 )
 
 // FieldCaps returns what the indices know of fields, named in full or by
-// patterns with *. Objects are known as type "object" or "nested". The leaves
-// of flattened objects are known by their full names only.
+// patterns with *. The leaves of flattened objects are known by their full
+// names only; plain objects and the fields that indices keep of their own
+// accord are left out.
 func (e *Engine) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -25,9 +27,8 @@ func (e *Engine) FieldCaps(ctx context.Context, indices, fields []string) (map[s
 				cap.Types = append(cap.Types, string(t))
 				slices.Sort(cap.Types)
 			}
-			object := t == "object" || t == Nested
-			cap.Searchable = cap.Searchable && !object
-			cap.Aggregatable = cap.Aggregatable && !object && t != Text && t != metaID
+			cap.Searchable = cap.Searchable && t != Nested
+			cap.Aggregatable = cap.Aggregatable && t != Nested && t != Text
 			caps[path] = cap
 		}
 	}
@@ -38,19 +39,12 @@ func (e *Engine) FieldCaps(ctx context.Context, indices, fields []string) (map[s
 func (c *compiler) mapped(patterns []string) map[string]Type {
 	types := map[string]Type{}
 	for _, pattern := range patterns {
-		if f, ok := c.field(pattern); ok {
+		if f, ok := c.field(pattern); ok && !strings.HasPrefix(pattern, "_") {
 			types[f.path] = f.typ
-			continue
 		}
 		for id, t := range c.ix.fields {
-			at := c.ix.names.all[id]
-			if glob(pattern, at.path) {
-				types[at.path] = t
-			}
-			for up := at.parent; up != nil && up.path != ""; up = up.parent {
-				if _, known := c.ix.fields[up.id]; !known && glob(pattern, up.path) {
-					types[up.path] = "object"
-				}
+			if path := c.ix.names.all[id].path; glob(pattern, path) {
+				types[path] = t
 			}
 		}
 	}

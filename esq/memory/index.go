@@ -121,13 +121,13 @@ func (ix *index) objectType(at *name) Type {
 }
 
 // put writes a document, in the place of the one with the same id if there is one.
-func (ix *index) put(id, source string, loaded bool) (*document, error) {
+func (ix *index) put(id, source string) (*document, error) {
 	rec, decoded, err := scan(source, ix)
 	if err != nil {
 		return nil, err
 	}
 	ix.seq++
-	d := &document{index: ix, id: id, source: source, decoded: decoded, record: rec, seq: ix.seq - 1, loaded: loaded}
+	d := &document{index: ix, id: id, source: source, decoded: decoded, record: rec, seq: ix.seq - 1, arrives: math.MinInt64}
 	if old := ix.byID[id]; old != nil {
 		d.place = old.place
 		ix.docs[d.place] = d
@@ -150,7 +150,7 @@ type document struct {
 	decoded string
 	place   int // in index.docs
 	seq     int64
-	loaded  bool // from a file, and so subject to [Options.Ingest]
+	arrives int64 // milliseconds: before that, searches do not see it
 }
 
 func (d *document) text(l leaf) string {

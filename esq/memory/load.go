@@ -214,9 +214,11 @@ func (l *loader) put(t target, source string) error {
 		l.stats.Kept++
 		return nil
 	}
-	if _, err := ix.put(t.id, source, true); err != nil {
+	d, err := ix.put(t.id, source)
+	if err != nil {
 		return fmt.Errorf("the document is %w", err)
 	}
+	d.arrives = l.engine.arrival(d)
 	l.stats.Documents++
 	if there {
 		l.stats.Replaced++

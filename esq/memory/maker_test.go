@@ -323,6 +323,9 @@ func (r maker) lucene() string {
 
 // wild makes a leaf that may not suit its field at all.
 func (r maker) wild() esq.Query {
+	if r.IntN(20) == 0 {
+		return esq.Term{Field: "_ignored", Value: esq.Str(r.queried())}
+	}
 	f := pick(r, r.queried(), r.queried(), "_id", "_index", raw+".Item", raw+".list", raw+".list.x", "deep", "objs", "objs.n")
 	v := r.suiting(pick(r, "ip", "date", "long", "double", "boolean", "keyword"))
 	if len(v.String()) > 500 {
@@ -364,6 +367,10 @@ func (tw *twin) known(q esq.Query) string {
 			if why := tw.known(part); why != "" {
 				return why
 			}
+		}
+	case esq.Term:
+		if q.Field == "_ignored" && opensearch {
+			return "too long a keyword is not ignored by name"
 		}
 	case esq.Wildcard:
 		if flat(q.Field) && !opensearch {

@@ -40,7 +40,7 @@ func TestScan(t *testing.T) {
 		{`{"objs":[{"t":"a","in":{"x":1}},{"t":["b","c"]}],"z":-0.5e+3}`, []string{"z=-0.5e+3", "objs{objs.t=a objs.in{objs.in.x=1}}", "objs{objs.t=b objs.t=c}"}},
 	} {
 		ix := newTestIndex(m)
-		d, err := ix.put("1", c.source, false)
+		d, err := ix.put("1", c.source)
 		if err != nil {
 			t.Errorf("%s: %v", c.source, err)
 			continue
@@ -57,7 +57,7 @@ func FuzzScan(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		_, err := newTestIndex(ECS()).put("1", source, false)
+		_, err := newTestIndex(ECS()).put("1", source)
 		var object map[string]json.RawMessage
 		want := utf8.ValidString(source) && json.Unmarshal([]byte(source), &object) == nil && object != nil
 		if strings.Count(source, "{")+strings.Count(source, "[") > maxDepth {

@@ -71,7 +71,7 @@ func (e *Engine) find(ctx context.Context, q question, yield func(found)) (esq.S
 		if err != nil {
 			return esq.Stats{}, response(q.op, err)
 		}
-		scan := &indexScan{engine: e, now: now.UnixMilli(), match: match, yield: yield}
+		scan := &indexScan{now: now.UnixMilli(), match: match, yield: yield}
 		if q.time == "" {
 			err = scan.unordered(ctx, ix)
 		} else {
@@ -88,7 +88,6 @@ func (e *Engine) find(ctx context.Context, q question, yield func(found)) (esq.S
 }
 
 type indexScan struct {
-	engine      *Engine
 	now         int64
 	match       matcher
 	yield       func(found)
@@ -104,7 +103,7 @@ func (s *indexScan) unordered(ctx context.Context, ix *index) error {
 		if i%patience == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if s.engine.visible(d, s.now) && s.match(d, &d.record) {
+		if d.arrives <= s.now && s.match(d, &d.record) {
 			s.yield(found{doc: d})
 		}
 	}
@@ -119,7 +118,7 @@ func (s *indexScan) ordered(ctx context.Context, t *timeline, p period) error {
 		if i%patience == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !s.engine.visible(d, s.now) || !s.match(d, &d.record) {
+		if d.arrives > s.now || !s.match(d, &d.record) {
 			continue
 		}
 		f := found{doc: d}
@@ -129,7 +128,7 @@ func (s *indexScan) ordered(ctx context.Context, t *timeline, p period) error {
 		s.yield(f)
 	}
 	for _, b := range t.broken {
-		if !s.engine.visible(b.doc, s.now) {
+		if b.doc.arrives > s.now {
 			continue
 		}
 		if s.brokenCount++; s.brokenCount <= brokenSample {

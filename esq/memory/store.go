@@ -19,7 +19,7 @@ func (e *Engine) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error
 	for i, ref := range refs {
 		docs[i].Ref = ref
 		if ix := e.indices[ref.Index]; ix != nil {
-			if d := ix.byID[ref.ID]; d != nil && e.visible(d, now) {
+			if d := ix.byID[ref.ID]; d != nil && d.arrives <= now {
 				docs[i] = d.whole()
 			}
 		}
@@ -51,7 +51,7 @@ func (e *Engine) write(op esq.Write) esq.Outcome {
 	if refusal := conflict(op, old); refusal != nil {
 		return esq.Outcome{Status: refusal.Status, Err: refusal}
 	}
-	d, err := ix.put(op.ID, string(op.Source), false)
+	d, err := ix.put(op.ID, string(op.Source))
 	if err != nil {
 		refusal := refused(op, http.StatusBadRequest, "document_parsing_exception", err.Error())
 		return esq.Outcome{Status: refusal.Status, Err: refusal}

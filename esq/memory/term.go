@@ -34,6 +34,8 @@ func (c *compiler) equalFolded(f field, v esq.Value) (matcher, error) {
 		return c.equal(f, v)
 	case metaIndex:
 		return c.indexName(want, true), nil
+	case metaIgnored:
+		return c.ignored(func(path string) bool { return equalFold(path, want) }), nil
 	}
 	return nil, refuse("[%s] field which is of type [%s], does not support case insensitive term queries", f.path, f.typ)
 }
@@ -73,6 +75,8 @@ func (c *compiler) equal(f field, v esq.Value) (matcher, error) {
 		return ids([]string{want}), nil
 	case metaIndex:
 		return c.indexName(want, false), nil
+	case metaIgnored:
+		return c.ignored(func(path string) bool { return path == want }), nil
 	case IP:
 		s, err := parseSpan(want)
 		if err != nil {
@@ -229,6 +233,8 @@ func (c *compiler) texts(path, query string, pass func(string) bool) (matcher, e
 		return f.any(f.findable(pass)), nil
 	case Text:
 		return f.any(someWord(pass)), nil
+	case metaIgnored:
+		return c.ignored(pass), nil
 	}
 	return nil, refuse("Can only use %s queries on keyword, text and wildcard fields - not on [%s] which is of type [%s]",
 		query, f.path, f.typ)
