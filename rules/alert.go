@@ -237,7 +237,8 @@ func (d *detailEnv) Set(int) *eql.Set { return nil }
 
 func (d *detailEnv) slotValues(s slot) []esq.Value {
 	if s.matched && s.column >= 0 {
-		return append([]esq.Value{}, d.pattern.Matched(d.rowsOf, d.match, s.stage, s.column)...)
+		joined := d.pattern.Matched(d.rowsOf, d.match, s.stage, s.column)
+		return append([]esq.Value{}, d.queried(joined, s.stage, s.column, d.standing(d.match, s.stage))...)
 	}
 	values := valueSet{list: []esq.Value{}}
 	for _, i := range d.match.Rows[s.stage] {

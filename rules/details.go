@@ -91,6 +91,11 @@ func (c *compiler) slotOf(ref eql.Ref, p *plan) (s slot, list bool, err error) {
 	default:
 		return s, false, fmt.Errorf("stage %s summarizes and has no column %q%s", id, column, didYouMean(column, stage.row))
 	}
+	if s.matched && s.column >= 0 {
+		if err := stage.compileMatchers(column); err != nil {
+			return s, false, err
+		}
+	}
 	if g := stage.group; g != nil && s.column >= len(g.by) {
 		list = list || g.aggregates[s.column-len(g.by)].isSet()
 	}

@@ -2,8 +2,8 @@ package rules
 
 import "strings"
 
-// nearest returns the name most like wrong among known, or "" if none is like it.
-func nearest(wrong string, known []string) string {
+// Nearest returns the name most like wrong among known, or "" if none is like it.
+func Nearest(wrong string, known []string) string {
 	best, bestDistance := "", max(2, len(wrong)/3)+1
 	for _, name := range known {
 		if d := distance(strings.ToLower(wrong), strings.ToLower(name)); d < bestDistance {
@@ -15,7 +15,7 @@ func nearest(wrong string, known []string) string {
 
 // didYouMean is " (did you mean X?)", or "" if nothing known is like wrong.
 func didYouMean(wrong string, known []string) string {
-	if name := nearest(wrong, known); name != "" {
+	if name := Nearest(wrong, known); name != "" {
 		return " (did you mean " + name + "?)"
 	}
 	return ""

@@ -20,6 +20,8 @@ type stage struct {
 	accept  *eql.Program
 	sets    []eql.Ref // the all(...) of cond, by set slot
 	columns []string  // of an event, what is fetched
+	// matchers are the parts of cond that speak of a column, for matched(...).
+	matchers map[string][]*eql.Program
 
 	group *grouping // nil: every event is a row
 	// row are the columns of a row: those of the event, or by and the aggregates.

@@ -1,0 +1,172 @@
+package rules
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stitchdetect/stitch/esq/memory"
+)
+
+// day is the day of all tests' documents.
+var day = time.Date(2026, time.March, 10, 0, 0, 0, 0, time.UTC)
+
+// engineOf holds documents, one a line: INDEX ID TIME-OF-DAY JSON-FIELDS.
+func engineOf(t *testing.T, lines string) *memory.Engine {
+	t.Helper()
+	m := memory.New(memory.Options{Now: func() time.Time { return day }})
+	var data strings.Builder
+	for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+		parts := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		data.WriteString(`{"_index":"` + parts[0] + `","_id":"` + parts[1] + `","_source":{"@timestamp":"2026-03-10T` + parts[2] + `Z",` +
+			strings.TrimPrefix(parts[3], "{") + "}\n")
+	}
+	if _, err := m.Load(strings.NewReader(data.String()), "test"); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// ruleOf loads one rule.
+func ruleOf(t *testing.T, text string) *Rule {
+	t.Helper()
+	set, err := Load([]string{write(t, map[string]string{"rule.toml": "[rule]\nrule_id = \"r\"\nname = \"R\"\ntype = \"sequence\"\nfrom = \"now-1d\"\nindex = [\"logs-*\"]\n" + text})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.Rules[0]
+}
+
+func runDay(t *testing.T, r *Rule, m *memory.Engine) *Result {
+	t.Helper()
+	result, err := r.Run(context.Background(), m, Window{From: day, To: day.Add(24 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func TestMatchedNeedsQueryAndJoin(t *testing.T) {
+	r := ruleOf(t, `
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[[rule.stage]]
+id = "b"
+query = 'any where event.action == "b" and startsWith(file.name, "x")'
+join = 'file.name == a.file.name'
+[rule.alert]
+by = ["a"]
+[rule.alert.details]
+Names = "matched(b.file.name)"
+All = "b.file.name"
+`)
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"file":{"name":["x1","y1"]}}
+logs-1 2 02:00:00 {"event":{"action":"b"},"file":{"name":["x1","x2","y1"]}}
+`)
+	want := map[string]any{"Names": []any{"x1"}, "All": []any{"x1", "x2", "y1"}}
+	alerts := runDay(t, r, m).Alerts
+	if len(alerts) != 1 {
+		t.Fatalf("%d alerts, want 1", len(alerts))
+	}
+	if diff := cmp.Diff(want, alerts[0].Details); diff != "" {
+		t.Error("details (-want +got):\n" + diff)
+	}
+}
+
+func TestSummarize(t *testing.T) {
+	r := ruleOf(t, `
+interval = "1d"
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[rule.stage.summarize]
+by = ["user.name", "host.name"]
+n = "count()"
+files = "set(file.name)"
+distinct = "distinct(file.name)"
+least = "min(size)"
+most = "max(size)"
+total = "sum(size)"
+mean = "avg(size)"
+[rule.alert]
+by = ["a"]
+[rule.alert.details]
+User = "a.user.name"
+Host = "a.host.name"
+N = "a.n"
+Files = "a.files"
+Distinct = "a.distinct"
+Least = "a.least"
+Most = "a.most"
+Total = "a.total"
+Mean = "a.mean"
+First = "a.first"
+Last = "a.last"
+`)
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"user":{"name":"u"},"host":{"name":["h1","h2"]},"file":{"name":"f"},"size":3}
+logs-1 2 02:00:00 {"event":{"action":"a"},"user":{"name":"u"},"host":{"name":"h1"},"file":{"name":["f","g"]},"size":3}
+logs-1 3 03:00:00 {"event":{"action":"a"},"user":{"name":"u"},"host":{"name":"h1"},"size":6}
+logs-1 4 04:00:00 {"event":{"action":"a"},"host":{"name":"h1"}}
+`)
+	got := map[any]map[string]any{}
+	for _, a := range runDay(t, r, m).Alerts {
+		got[a.Details["User"].(string)+"@"+a.Details["Host"].(string)] = a.Details
+	}
+	want := map[any]map[string]any{
+		"u@h1": {"User": "u", "Host": "h1", "N": int64(3), "Files": []any{"f", "g"}, "Distinct": int64(2), "Least": int64(3), "Most": int64(6),
+			"Total": int64(12), "Mean": int64(4), "First": "2026-03-10T01:00:00.000Z", "Last": "2026-03-10T03:00:00.000Z"},
+		"u@h2": {"User": "u", "Host": "h2", "N": int64(1), "Files": []any{"f"}, "Distinct": int64(1), "Least": int64(3), "Most": int64(3),
+			"Total": int64(3), "Mean": int64(3), "First": "2026-03-10T01:00:00.000Z", "Last": "2026-03-10T01:00:00.000Z"},
+		"@h1": {"User": "", "Host": "h1", "N": int64(1), "Files": []any{}, "Distinct": int64(0), "Least": "", "Most": "",
+			"Total": "", "Mean": "", "First": "2026-03-10T04:00:00.000Z", "Last": "2026-03-10T04:00:00.000Z"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("details (-want +got):\n" + diff)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	r := ruleOf(t, `
+[[rule.stage]]
+id = "a"
+index = ["logs-*"]
+query = 'any where user.name == "u"'
+[[rule.stage]]
+id = "b"
+index = ["other-*"]
+query = 'any where true'
+`)
+	m := engineOf(t, `logs-1 1 01:00:00 {"user":{"name":"u"}}`)
+	if _, err := m.Load(strings.NewReader(`{"_index":"logs-1","_id":"2","_source":{"user":{"name":"u"},"@timestamp":"yesterday"}}`), "broken"); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"stage a: 1 documents have no usable @timestamp and cannot be found: logs-1/2",
+		"stage b: no index matches other-*",
+	}
+	if diff := cmp.Diff(want, runDay(t, r, m).Warnings); diff != "" {
+		t.Error("warnings (-want +got):\n" + diff)
+	}
+}
+
+func TestIdentityIsNotOfTheIndex(t *testing.T) {
+	for index, want := range map[string]string{
+		".ds-logs-o365.audit-default-2026.03.10-000001":         "logs-o365.audit-default",
+		"partial-.ds-logs-o365.audit-default-2026.03.10-000001": "logs-o365.audit-default",
+		"restored-.ds-logs-a-b-2026.03.10-1000001":              "logs-a-b",
+		"filebeat-8.17.0-2026.03.10-000012":                     "filebeat-8.17.0",
+		"filebeat-7.17.28-2026.03.10":                           "filebeat-7.17.28",
+		"audit-2026-03":                                         "audit",
+		"plain":                                                 "plain",
+	} {
+		if got := stableName(index); got != want {
+			t.Errorf("stableName(%q) = %q, want %q", index, got, want)
+		}
+	}
+}
