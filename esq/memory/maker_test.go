@@ -406,7 +406,7 @@ func (tw *twin) known(q esq.Query) string {
 // inner reports whether a query_string has a wildcard that is not the end of a word.
 func inner(query string) bool {
 	for word := range strings.FieldsSeq(query) {
-		if strings.Trim(word, "*") != "" && strings.ContainsAny(strings.TrimSuffix(word, "*"), "*?") {
+		if word != "*" && strings.ContainsAny(strings.TrimSuffix(word, "*"), "*?") {
 			return true
 		}
 	}
