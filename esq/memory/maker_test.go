@@ -393,6 +393,9 @@ func (tw *twin) known(q esq.Query) string {
 		}
 	case esq.QueryString:
 		inside := slices.ContainsFunc(q.Fields, func(f string) bool { return flat(f) && f != raw })
+		if inside && q.Query == "*" && tw.node.Name == "os2" {
+			return "exists in a flattened object"
+		}
 		if !inner(q.Query) {
 			return ""
 		}
