@@ -43,6 +43,44 @@ func (e *NewerError) Error() string {
 		e.Name, e.There, e.Ours)
 }
 
+// UnpreparedError says that a cluster has to be prepared by [Bootstrap] before
+// anything is written to it.
+type UnpreparedError struct {
+	Name string // what is missing, or too old
+	Old  bool
+}
+
+func (e *UnpreparedError) Error() string {
+	if e.Old {
+		return e.Name + " was made by an older stitch: run stitch bootstrap"
+	}
+	return e.Name + " does not exist: run stitch bootstrap first"
+}
+
+// Check asks whether a cluster is prepared for this stitch. It is not if it
+// lacks stitch's index of checkpoints or has an older one, which is an
+// [*UnpreparedError], or a newer one, a [*NewerError]. Only that index is
+// asked for, so that no more than reading its mapping must be allowed.
+func Check(ctx context.Context, admin Admin, names Names) error {
+	metas, err := bootstrap{admin}.indexMetas(ctx, names.State())
+	if err != nil {
+		return fmt.Errorf("check preparation: %w", err)
+	}
+	name := "index " + names.State()
+	if len(metas) == 0 {
+		return &UnpreparedError{Name: name}
+	}
+	for _, there := range metas { // one, though behind an alias it has another name
+		if there.Version > version {
+			return &NewerError{Name: name, There: there.Version, Ours: version}
+		}
+		if there.Version < version {
+			return &UnpreparedError{Name: name, Old: true}
+		}
+	}
+	return nil
+}
+
 // Bootstrap prepares a cluster of the family ([Elasticsearch] or [OpenSearch])
 // for stitch: it puts the index templates, creates the index of the
 // checkpoints, and adds to indices that are there the fields that a newer

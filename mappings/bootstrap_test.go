@@ -305,3 +305,40 @@ func byName(changes []mappings.Change) map[string]string {
 	}
 	return m
 }
+
+func TestCheck(t *testing.T) {
+	const state = "detections-stitch.state"
+	refused := &esq.ResponseError{Op: "GET", Status: http.StatusForbidden}
+	for name, c := range map[string]struct {
+		answer string
+		err    error
+		want   string
+	}{
+		"prepared":  {answer: `{"` + state + `":{"mappings":{"_meta":{"version":1,"hash":"another"}}}}`},
+		"an alias":  {answer: `{"restored-state":{"mappings":{"_meta":{"version":1}}}}`},
+		"missing":   {err: &esq.ResponseError{Op: "GET", Status: http.StatusNotFound}, want: "index " + state + " does not exist: run stitch bootstrap first"},
+		"by others": {answer: `{"` + state + `":{"mappings":{}}}`, want: "index " + state + " was made by an older stitch: run stitch bootstrap"},
+		"newer": {answer: `{"` + state + `":{"mappings":{"_meta":{"version":7}}}}`,
+			want: "index " + state + " has version 7, this stitch knows versions up to 1: use the newer stitch that prepared the cluster"},
+		"refused": {err: refused, want: "check preparation: read mapping of " + state + ": " + refused.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := mappings.Check(t.Context(), admin(func(_ context.Context, method, path string, _, out any) error {
+				if method != http.MethodGet || path != "/"+state+"/_mapping" {
+					t.Errorf("asked %s %s", method, path)
+				}
+				if c.err != nil {
+					return c.err
+				}
+				return json.Unmarshal([]byte(c.answer), out)
+			}), mappings.Names{})
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("got  %q\nwant %q", got, c.want)
+			}
+		})
+	}
+}
