@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,8 +21,9 @@ func bootstrapCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Prepare a cluster: index templates and the state index",
-		Long:  "Prepares a cluster for stitch and says what it created, kept and updated.\nA second time it changes nothing.",
-		Args:  cobra.NoArgs,
+		Long: "Prepares a cluster for stitch and says what it created, kept and updated.\nA second time it changes nothing.\n\n" +
+			connectionHelp + "\n\n" + exitHelp,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := c.settings(s)
 			if err != nil {
@@ -30,7 +31,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 			}
 			cluster, err := esq.Open(cmd.Context(), settings.cluster)
 			if err != nil {
-				return err
+				return openError(cmd.Context(), err)
 			}
 			changes, err := mappings.Bootstrap(cmd.Context(), cluster, cluster.Product(), mappings.Names{})
 			for _, change := range changes {
@@ -54,8 +55,8 @@ type runFlags struct {
 
 func (f *runFlags) flags(cmd *cobra.Command) {
 	f.connection.flags(cmd)
-	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules (default the shipped rules)")
-	cmd.Flags().StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id")
+	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	cmd.Flags().StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id, repeatable")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", 4, "how many rules run at once")
 	cmd.Flags().DurationVar(&f.grace, "grace", 10*time.Second, "how long a run in hand may go on after SIGTERM")
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json, on stderr")
@@ -66,11 +67,21 @@ func runCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the rules on their schedules until stopped",
-		Long:  "Runs the rules on their schedules until SIGTERM or an interrupt. Runs in hand\nthen have the grace to finish; what is abandoned is covered by the next start.",
-		Args:  cobra.NoArgs,
+		Long: `Runs the rules on their schedules until SIGTERM or an interrupt. Runs in hand
+then have the grace to finish; what is abandoned is covered by the next start.
+A second signal ends the process at once, which loses nothing either.
+
+A cluster that goes away meanwhile is waited for: what could not be looked at
+is looked at when it is back.
+
+` + connectionHelp + "\n\n" + exitHelp,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sched, log, err := f.scheduler(cmd.Context(), s)
 			if err != nil {
+				if cmd.Context().Err() != nil && exitCode(err) != exitUsage {
+					return nil // stopped before it began
+				}
 				return err
 			}
 			sched.Run(cmd.Context())
@@ -87,8 +98,13 @@ func onceCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Run what is due and exit",
-		Long:  "Runs the rules that are due and exits: for people whose cron is systemd's or\nKubernetes'. Exits 1 if a rule failed.",
-		Args:  cobra.NoArgs,
+		Long: `Runs the rules that are due, says a line about each and exits: for people whose
+cron is systemd's or Kubernetes'. A rule that fails does not stop the others; it
+is covered by the next call, and the exit code is 1, or 3 if it failed because
+the cluster was gone or refused.
+
+` + connectionHelp + "\n\n" + exitHelp,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sched, _, err := f.scheduler(cmd.Context(), s)
 			if err != nil {
@@ -97,10 +113,10 @@ func onceCommand(s streams) *cobra.Command {
 			summary, err := sched.Once(cmd.Context())
 			writeSummary(s, summary)
 			if err != nil {
-				return &exitError{exitProblems, fmt.Errorf("stopped: %w", err)}
+				return &exitError{exitProblems, errors.New("stopped before all rules had their turn")}
 			}
-			if summary.Err() != nil {
-				return &exitError{code: onceCode(summary.Err())}
+			if err := summary.Err(); err != nil {
+				return &exitError{code: ruleCode(err)} // the log has the errors
 			}
 			return nil
 		},
@@ -109,20 +125,16 @@ func onceCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// onceCode tells a cluster that is gone from a rule that failed.
-func onceCode(err error) int {
-	if code := exitCode(err); code == exitCluster {
-		return code
-	}
-	return exitProblems
-}
-
+// scheduler sets up what runs rules on the cluster that is configured.
 func (f *runFlags) scheduler(ctx context.Context, s streams) (*scheduler.Scheduler, *slog.Logger, error) {
-	settings, err := f.settings(s)
+	log, err := f.logger(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := f.logger(s)
+	if f.concurrency < 1 || f.grace < 0 {
+		return nil, nil, usage("--concurrency must be at least 1, and --grace not negative")
+	}
+	settings, err := f.settings(s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,29 +149,24 @@ func (f *runFlags) scheduler(ctx context.Context, s streams) (*scheduler.Schedul
 	settings.cluster.Logger = log
 	cluster, err := esq.Open(ctx, settings.cluster)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, openError(ctx, err)
 	}
-	if err := checkBootstrapped(ctx, cluster); err != nil {
+	// Without stitch's templates the first write would fix the fields of its
+	// indices to guessed types.
+	if err := mappings.Check(ctx, cluster, mappings.Names{}); err != nil {
 		return nil, nil, err
 	}
 	log.Info("started", "rules", len(set.Rules), "cluster", cluster.Name(), "product", cluster.Product(), "version", cluster.Version())
 	return f.newScheduler(set, cluster, log), log, nil
 }
 
-// checkBootstrapped refuses to run on a cluster without stitch's templates: its
-// first write would fix the fields of its indices to guessed types.
-func checkBootstrapped(ctx context.Context, cluster *esq.Cluster) error {
-	err := cluster.Do(ctx, http.MethodGet, "/"+mappings.Names{}.State()+"/_mapping", nil, nil)
-	var refused *esq.ResponseError
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-		return usage("cluster %s has no index %s: run stitch bootstrap first", cluster.Name(), mappings.Names{}.State())
-	}
-	return err
-}
-
 func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, log *slog.Logger) *scheduler.Scheduler {
+	grace := f.grace
+	if grace == 0 {
+		grace = -1 // none; 0 would be the scheduler's default
+	}
 	return scheduler.New(scheduler.Options{
-		Rules: set, Engine: cluster, Logger: log, Concurrency: f.concurrency, Grace: f.grace,
+		Rules: set, Engine: cluster, Logger: log, Concurrency: f.concurrency, Grace: grace,
 	})
 }
 
@@ -176,14 +183,17 @@ func (f *runFlags) logger(s streams) (*slog.Logger, error) {
 // writeSummary says what became of each rule, a line each.
 func writeSummary(s streams, summary scheduler.Summary) {
 	for _, r := range summary.Rules {
+		name := printable(r.Rule.Name)
 		switch {
 		case r.Err != nil:
-			fmt.Fprintf(s.out, "failed   %s: %v\n", r.Rule.Name, r.Err)
+			fmt.Fprintf(s.out, "failed   %s: %s\n", name, printable(strings.ReplaceAll(r.Err.Error(), "\n", "; ")))
+		case r.Runs == 0 && r.Next.IsZero():
+			fmt.Fprintf(s.out, "not run  %s\n", name)
 		case r.Runs == 0:
-			fmt.Fprintf(s.out, "not due  %s, next %s\n", r.Rule.Name, stamp(r.Next))
+			fmt.Fprintf(s.out, "not due  %s, next %s\n", name, stamp(r.Next))
 		default:
-			fmt.Fprintf(s.out, "ran      %s: %d alerts new, %d updated, %d unchanged\n",
-				r.Rule.Name, r.Alerts.Created, r.Alerts.Updated, r.Alerts.Unchanged)
+			fmt.Fprintf(s.out, "ran      %s: %d new, %d updated, %d unchanged\n",
+				name, r.Alerts.Created, r.Alerts.Updated, r.Alerts.Unchanged)
 		}
 	}
 }

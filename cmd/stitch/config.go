@@ -1,31 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 
-	"github.com/BurntSushi/toml"
 	"github.com/spf13/cobra"
 
 	"github.com/stitchdetect/stitch/esq"
 )
-
-// configFile is what stitch.toml says. Every key can also come from the
-// environment, as STITCH_ and its name in capitals.
-type configFile struct {
-	URL          any      `toml:"url"` // one, or a list
-	Username     string   `toml:"username"`
-	Password     string   `toml:"password"`
-	PasswordFile string   `toml:"password_file"`
-	APIKey       string   `toml:"api_key"`
-	APIKeyFile   string   `toml:"api_key_file"`
-	CAFile       string   `toml:"ca_file"`
-	Rules        []string `toml:"rules"`
-}
 
 // connection is the flags that say where the cluster is. Secrets have no
 // flags: a command line can be read by everyone on the machine.
@@ -35,9 +19,25 @@ type connection struct {
 	caFile string
 }
 
+const connectionHelp = `The cluster is named by --url, by the environment, or by stitch.toml, whichever
+comes first; each setting for itself:
+
+  stitch.toml     environment
+  url             STITCH_URL             one or several (a list; or with commas)
+  username        STITCH_USERNAME
+  password        STITCH_PASSWORD
+  password_file   STITCH_PASSWORD_FILE   a file that holds the password
+  api_key         STITCH_API_KEY         base64, instead of user and password
+  api_key_file    STITCH_API_KEY_FILE
+  ca_file         STITCH_CA_FILE         PEM; trusted instead of the system's
+  rules           STITCH_RULES           files and folders (a list; or as in PATH)
+
+The paths in stitch.toml are those from its own folder.`
+
 func (c *connection) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.config, "config", "", "configuration file (default stitch.toml, if there is one)")
-	cmd.Flags().StringSliceVar(&c.urls, "url", nil, "the cluster's URL, or several (default STITCH_URL)")
+	cmd.Flags().StringVar(&c.config, "config", "", "configuration file (default STITCH_CONFIG, or stitch.toml if there is one)")
+	// Not a StringSlice, which would print a URL it cannot read, with its password.
+	cmd.Flags().StringArrayVar(&c.urls, "url", nil, "the cluster's URL; several for several nodes of it (default STITCH_URL)")
 	cmd.Flags().StringVar(&c.caFile, "ca-file", "", "PEM file of the authority that signed the cluster's certificate (default STITCH_CA_FILE)")
 }
 
@@ -47,104 +47,143 @@ type settings struct {
 	rules   []string
 }
 
+// source is a place that settings come from.
+type source interface {
+	// get returns the values of a key, none if it is not set.
+	get(key string) []string
+	// name is how the place calls the key, for messages.
+	name(key string) string
+}
+
+// sources are settings in the order of their precedence.
+type sources []source
+
 func (c *connection) settings(s streams) (settings, error) {
 	file, err := c.readFile(s)
 	if err != nil {
 		return settings{}, err
 	}
-	pick := func(name, fromFile string) string {
-		if v, ok := s.env("STITCH_" + name); ok && v != "" {
-			return v
-		}
-		return fromFile
+	from := sources{environment{s.env}, file}
+	out := settings{rules: from.first("rules")}
+	out.cluster = esq.Config{URLs: c.urls, UserAgent: userAgent(), Retry: s.retry}
+	if len(c.urls) == 0 {
+		out.cluster.URLs = from.first("url")
 	}
-	out := settings{rules: file.Rules}
-	if out.cluster.URLs, err = c.urlsOf(pick("URL", ""), file.URL); err != nil {
+	if len(out.cluster.URLs) == 0 {
+		return settings{}, usage("no cluster named; use --url, STITCH_URL, or url = \"...\" in stitch.toml")
+	}
+	out.cluster.Username = from.one("username")
+	if out.cluster.Password, err = from.secret("password"); err != nil {
 		return settings{}, err
 	}
-	out.cluster.Username = pick("USERNAME", file.Username)
-	if out.cluster.Password, err = secret(pick("PASSWORD", file.Password), pick("PASSWORD_FILE", file.PasswordFile)); err != nil {
-		return settings{}, err
-	}
-	if out.cluster.APIKey, err = secret(pick("API_KEY", file.APIKey), pick("API_KEY_FILE", file.APIKeyFile)); err != nil {
+	if out.cluster.APIKey, err = from.secret("api_key"); err != nil {
 		return settings{}, err
 	}
 	caFile := c.caFile
 	if caFile == "" {
-		caFile = pick("CA_FILE", file.CAFile)
+		caFile = from.one("ca_file")
 	}
 	if caFile != "" {
 		if out.cluster.CACert, err = os.ReadFile(caFile); err != nil {
 			return settings{}, usage("read the CA file: %w", err)
 		}
+		if len(out.cluster.CACert) == 0 {
+			return settings{}, usage("the CA file %s is empty", caFile)
+		}
 	}
-	out.cluster.UserAgent = "stitch/" + version()
 	return out, nil
 }
 
-func (c *connection) urlsOf(environment string, fromFile any) ([]string, error) {
-	if len(c.urls) > 0 {
-		return c.urls, nil
-	}
-	if environment != "" {
-		return strings.Split(environment, ","), nil
-	}
-	switch v := fromFile.(type) {
-	case nil:
-	case string:
-		return []string{v}, nil
-	case []any:
-		var urls []string
-		for _, x := range v {
-			url, ok := x.(string)
-			if !ok {
-				return nil, usage("url in the configuration file must be a string or a list of strings")
-			}
-			urls = append(urls, url)
+func (from sources) first(key string) []string {
+	for _, s := range from {
+		if values := s.get(key); len(values) > 0 {
+			return values
 		}
-		return urls, nil
-	default:
-		return nil, usage("url in the configuration file must be a string or a list of strings")
 	}
-	return nil, usage("no cluster named; use --url, STITCH_URL, or url = \"...\" in stitch.toml")
+	return nil
+}
+
+func (from sources) one(key string) string {
+	if values := from.first(key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// secret is the value of a key, or what the file holds that KEY_file names, in
+// the first place that has either.
+func (from sources) secret(key string) (string, error) {
+	for _, s := range from {
+		value, file := s.get(key), s.get(key+"_file")
+		switch {
+		case len(value) > 0 && len(file) > 0:
+			return "", usage("both %s and %s are given: give one of them", s.name(key), s.name(key+"_file"))
+		case len(value) > 0:
+			return value[0], nil
+		case len(file) > 0:
+			data, err := os.ReadFile(file[0])
+			if err != nil {
+				return "", usage("read what %s names: %w", s.name(key+"_file"), err)
+			}
+			secret := strings.TrimRight(string(data), "\r\n")
+			if secret == "" {
+				return "", usage("read what %s names: %s is empty", s.name(key+"_file"), file[0])
+			}
+			return secret, nil
+		}
+	}
+	return "", nil
+}
+
+// environment is the settings of the process's environment. An empty variable
+// is as good as none.
+type environment struct{ lookup func(string) (string, bool) }
+
+func (e environment) name(key string) string { return "STITCH_" + strings.ToUpper(key) }
+
+func (e environment) get(key string) []string {
+	value, _ := e.lookup(e.name(key))
+	switch {
+	case value == "":
+		return nil
+	case key == "url":
+		return splitList(value, ",")
+	case key == "rules":
+		return splitList(value, string(filepath.ListSeparator))
+	}
+	return []string{value}
+}
+
+func splitList(text, separator string) []string {
+	var values []string
+	for value := range strings.SplitSeq(text, separator) {
+		if value = strings.TrimSpace(value); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 // readFile reads the configuration file. The default one need not be there.
 func (c *connection) readFile(s streams) (configFile, error) {
-	var file configFile
 	name, asked := c.config, c.config != ""
 	if !asked {
-		if name, asked = s.env("STITCH_CONFIG"); !asked {
-			name = "stitch.toml"
-		}
+		name, _ = s.env("STITCH_CONFIG")
+		asked = name != ""
 	}
-	meta, err := toml.DecodeFile(name, &file)
-	if errors.Is(err, fs.ErrNotExist) && !asked {
+	if !asked {
+		name = "stitch.toml"
+	}
+	text, err := os.ReadFile(name)
+	if os.IsNotExist(err) && !asked {
 		return configFile{}, nil
 	}
 	if err != nil {
-		return configFile{}, usage("read the configuration file %s: %w", name, err)
+		return configFile{}, usage("read the configuration file: %w", err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		names := make([]string, len(unknown))
-		for i, key := range unknown {
-			names[i] = key.String()
-		}
-		slices.Sort(names)
-		return configFile{}, usage("%s: unknown key %s; there are url, username, password, password_file, api_key, api_key_file, ca_file, rules",
-			name, strings.Join(names, ", "))
+	file, err := parseConfig(name, string(text))
+	if err != nil {
+		return configFile{}, &exitError{exitUsage, fmt.Errorf("read the configuration file: %w", err)}
 	}
 	return file, nil
-}
-
-// secret is a value, or what the named file holds.
-func secret(value, file string) (string, error) {
-	if value != "" || file == "" {
-		return value, nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", &exitError{exitUsage, fmt.Errorf("read a secret: %w", err)}
-	}
-	return strings.TrimRight(string(data), "\r\n"), nil
 }

@@ -15,31 +15,26 @@ func demoCommand(s streams) *cobra.Command {
 		Use:   "demo",
 		Short: "Find an incident in a made-up day, without a cluster",
 		Long:  "Fills the embedded engine with a made-up day of documents and runs the shipped\nrules over it as the scheduler would have on that day.",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set, err := loadRules(nil, nil)
 			if err != nil {
 				return err
 			}
 			from := time.Date(2026, time.March, 10, 0, 0, 0, 0, time.UTC)
-			to := from.Add(24 * time.Hour)
-			p := newPast(time.Now)
-			stats, err := p.documents.Load(bytes.NewReader(demo.Day(from)), "demo")
-			if err != nil {
+			p := newPast()
+			if err := p.read(bytes.NewReader(demo.Day(from)), "demo"); err != nil {
 				return fmt.Errorf("load the demo: %w", err)
 			}
-			fmt.Fprintf(s.out, "A made-up day, %s: %d documents, %d rules.\n\n", from.Format("2006-01-02"), stats.Documents, len(set.Rules))
-			docs, summary, err := p.replay(cmd.Context(), set, from, to, s)
-			if err == nil {
-				err = summary.Err()
-			}
-			if err == nil {
-				err = writeAlerts(s.out, docs, false)
-			}
+			fmt.Fprintf(s.out, "A made-up day, %s: %d documents, %d rules.\n\n", from.Format("2006-01-02"), p.loaded.Documents, len(set.Rules))
+			docs, err := p.replay(cmd.Context(), set, from, from.Add(24*time.Hour), s)
 			if err != nil {
-				return &exitError{exitProblems, err}
+				return err
 			}
-			fmt.Fprintf(s.out, "%d alerts. To see one as the document it is in a cluster: stitch replay --output ndjson --data FILE\n", len(docs))
+			if err := writeAlerts(s.out, docs, false); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s, each with what led to it. For files of your own: stitch replay --data FILE\n", count(len(docs), "alert"))
 			return nil
 		},
 	}

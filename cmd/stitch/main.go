@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/stitchdetect/stitch/esq"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to stop, the next one kills.
+	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.LookupEnv})
-	stop()
 	os.Exit(code)
 }
 
@@ -22,4 +25,5 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) (string, bool)
+	retry    esq.Retry // of requests to a cluster
 }

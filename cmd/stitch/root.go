@@ -2,84 +2,43 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/stitchdetect/stitch/esq"
-	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
 )
 
-// The exit codes of all commands.
-const (
-	exitFine     = 0
-	exitProblems = 1 // problems were found
-	exitUsage    = 2 // wrong usage or configuration
-	exitCluster  = 3 // the cluster could not be reached or refused
-)
-
-// exitError is an error with the exit code it asks for.
-type exitError struct {
-	code int
-	err  error // nil: what is to be said has been said
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
-
-func usage(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
-
 // run runs one command and returns its exit code. Errors are said here, once.
 func run(ctx context.Context, args []string, s streams) int {
+	out := &output{to: s.out}
+	s.out = out
 	root := newRoot(s)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitFine
+	code := exitFine
+	if err := root.ExecuteContext(ctx); err != nil {
+		code = exitCode(err)
+		if text := err.Error(); text != "" {
+			fmt.Fprintf(s.err, "stitch: %s\n", printableLines(text))
+		}
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintf(s.err, "stitch: %s\n", text)
+	if err := out.failure(); err != nil {
+		fmt.Fprintf(s.err, "stitch: write output: %v\n", err)
+		code = max(code, exitProblems)
 	}
-	return exitCode(err)
-}
-
-func exitCode(err error) int {
-	var exit *exitError
-	if errors.As(err, &exit) {
-		return exit.code
-	}
-	var unreachable *esq.UnreachableError
-	var refused *esq.ResponseError
-	var newer *mappings.NewerError
-	if errors.As(err, &unreachable) || errors.As(err, &refused) || errors.As(err, &newer) {
-		return exitCluster
-	}
-	var problems rules.Problems
-	if errors.As(err, &problems) {
-		return exitProblems
-	}
-	return exitUsage
+	return code
 }
 
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "stitch",
 		Short:         "Chains of events across Elasticsearch and OpenSearch indices, found on a schedule",
+		Long:          "Chains of events across Elasticsearch and OpenSearch indices, found on a schedule.\n\n" + exitHelp,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
@@ -88,24 +47,56 @@ func newRoot(s streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetVersionTemplate("stitch {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(
 		demoCommand(s), checkCommand(s), replayCommand(s),
-		bootstrapCommand(s), runCommand(s), onceCommand(s),
+		bootstrapCommand(s), runCommand(s), onceCommand(s), versionCommand(s),
 	)
+	root.SetHelpCommand(helpCommand())
+	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }
 
-// version is the module's version, and the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// noSuchCommand refuses what is left over where a command should stand.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
 	}
-	v := info.Main.Version
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			v += " " + setting.Value
+	var known []string
+	for _, c := range cmd.Root().Commands() {
+		if !c.Hidden {
+			known = append(known, c.Name())
 		}
 	}
-	return v
+	if name := rules.Nearest(args[0], known); name != "" {
+		return usage("unknown command %q; did you mean %s?", args[0], name)
+	}
+	return usage("unknown command %q; there are %s", args[0], strings.Join(known, ", "))
+}
+
+// noArguments refuses everything but flags.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("%s takes no arguments, not %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil {
+				err = noSuchCommand(cmd, rest)
+			}
+			if err != nil {
+				return err
+			}
+			return about.Help()
+		},
+	}
 }

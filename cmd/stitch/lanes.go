@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// mark is one line of the timeline.
+type mark struct {
+	time  time.Time
+	lane  int
+	dot   bool // a document; else more of the same
+	stage string
+	text  string
+}
+
+// writeMarks draws a lane per stage, in which each document is a dot. A lane
+// begins with its first dot.
+func (a *alertDocument) writeMarks(b *strings.Builder) {
+	var marks []mark
+	width := 0
+	for lane, s := range a.Stitch.Chain {
+		width = max(width, utf8.RuneCountInString(printable(s.Stage)))
+		marks = append(marks, s.marks(lane)...)
+	}
+	slices.SortStableFunc(marks, func(a, b mark) int { return a.time.Compare(b.time) })
+	lanes := strings.Fields(strings.Repeat(". ", len(a.Stitch.Chain)))
+	day := ""
+	for _, m := range marks {
+		if d := m.time.UTC().Format(time.DateOnly); d != day {
+			day = d
+			fmt.Fprintf(b, "  %s UTC\n", day)
+		}
+		clock, sign := m.time.UTC().Format("15:04:05.000"), "●"
+		if !m.dot {
+			clock, sign = "", "⋮"
+		}
+		lanes[m.lane] = sign
+		left := fmt.Sprintf("  %-12s  %s  %-*s  ", clock, strings.ReplaceAll(strings.Join(lanes, " "), ".", " "), width, printable(m.stage))
+		lanes[m.lane] = "│"
+		b.WriteString(strings.TrimRight(left+fit(m.text, max(pageWidth-utf8.RuneCountInString(left), 20)), " ") + "\n")
+	}
+	b.WriteString("\n")
+}
+
+// marks shows the first documents of a stage and sums up the rest.
+func (s *stageDocument) marks(lane int) []mark {
+	var marks []mark
+	for _, d := range s.shown() {
+		marks = append(marks, mark{time: d.Time, lane: lane, dot: true, stage: s.Stage, text: d.telling()})
+	}
+	rest := s.Count - len(marks)
+	switch {
+	case rest > 0 && len(marks) > 0:
+		at := marks[len(marks)-1].time
+		marks = append(marks, mark{time: at, lane: lane, stage: s.Stage, text: fmt.Sprintf("%d more until %s", rest, until(at, s.Last))})
+	case rest > 0:
+		marks = append(marks, mark{time: s.First, lane: lane, dot: true, stage: s.Stage,
+			text: fmt.Sprintf("%s until %s", count(rest, "document"), until(s.First, s.Last))})
+	}
+	return marks
+}
+
+func (s *stageDocument) shown() []evidence { return s.Documents[:min(len(s.Documents), maxMarks)] }
+
+// until is a time, with its day if that is another than that of from.
+func until(from, t time.Time) string {
+	if from.UTC().Format(time.DateOnly) == t.UTC().Format(time.DateOnly) {
+		return t.UTC().Format("15:04:05.000")
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000")
+}
+
+// telling says what a document is about: the best of the columns that do, or
+// whatever it has.
+func (d *evidence) telling() string {
+	for _, column := range []string{
+		"file.path", "file.name", "rule.name", "volume.root", "volume.drive_letter", "process.executable", "message", "event.action",
+	} {
+		if values := d.Columns[column]; len(values) > 0 {
+			return printable(fmt.Sprint(values[0]))
+		}
+	}
+	for _, column := range slices.Sorted(maps.Keys(d.Columns)) {
+		if values := d.Columns[column]; len(values) > 0 {
+			return printable(fmt.Sprintf("%s %v", column, values[0]))
+		}
+	}
+	return ""
+}
+
+// writeDocuments names the documents that the timeline shows, in its order, by
+// stage and index.
+func (a *alertDocument) writeDocuments(b *strings.Builder) {
+	b.WriteString("  documents\n")
+	for _, s := range a.Stitch.Chain {
+		var ids []string
+		index, stage := "", printable(s.Stage)
+		for i, d := range s.shown() {
+			if i == 0 || d.Index != index {
+				writeWords(b, 6, ids)
+				fmt.Fprintf(b, "    %s: %s\n", stage, fit(printable(d.Index), maxID))
+				ids, index = nil, d.Index
+			}
+			ids = append(ids, fit(printable(d.ID), maxID))
+		}
+		if rest := s.Count - len(s.shown()); len(ids) > 0 && rest > 0 {
+			ids = append(ids, fmt.Sprintf("and %d more", rest))
+		}
+		writeWords(b, 6, ids)
+	}
+	b.WriteString("\n")
+}
+
+// writeWords writes words in lines of the page's width, where they fit.
+func writeWords(b *strings.Builder, indent int, words []string) {
+	used := 0
+	for _, word := range words {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case used == 0:
+			b.WriteString(strings.Repeat(" ", indent))
+			used = indent
+		case used+2+length > pageWidth:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			used = indent
+		default:
+			b.WriteString("  ")
+			used += 2
+		}
+		b.WriteString(word)
+		used += length
+	}
+	if used > 0 {
+		b.WriteString("\n")
+	}
+}
