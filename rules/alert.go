@@ -55,17 +55,6 @@ func keyText(key []esq.Value) string {
 	return string(text)
 }
 
-// newest is the time of a match's last event, in Unix ms.
-func (e *evaluation) newest(m sequence.Match) int64 {
-	newest := e.rows[0][m.Rows[0][0]].last
-	for i, rows := range m.Rows {
-		for _, r := range rows {
-			newest = max(newest, e.rows[i][r].last)
-		}
-	}
-	return newest
-}
-
 // alert makes the alert of a match.
 func (e *evaluation) alert(m sequence.Match) Alert {
 	a := Alert{ID: e.alertID(m), Columns: map[string][]esq.Value{}}

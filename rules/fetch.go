@@ -41,10 +41,18 @@ type fetch struct {
 // query is what a source is asked: everything the stage could accept, and
 // more where the engine cannot decide.
 func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
+	return esq.And(f.time.query(src.time), f.acceptable(src, caps))
+}
+
+// acceptable is query at any time.
+func (f *fetch) acceptable(src *source, caps map[string]esq.FieldCap) esq.Query {
 	mapping := &sourceColumns{source: src, caps: caps, view: f.stage.view != nil}
-	parts := []esq.Query{f.time.query(src.time), src.filter}
+	parts := []esq.Query{src.filter}
 	if f.stage.cond != nil {
 		q, _ := eql.Translate(f.stage.cond, mapping, func(ref eql.Ref) *eql.Set {
+			if f.sets == nil {
+				return nil // not known yet
+			}
 			return f.sets[slices.Index(f.stage.sets, ref)]
 		})
 		parts = append(parts, q)
@@ -60,6 +68,9 @@ func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
 func (f *fetch) columns(src *source) []string {
 	fields := slices.Clone(src.fields)
 	fields = append(fields, src.time)
+	if src.ingest != "" {
+		fields = append(fields, src.ingest)
+	}
 	for _, name := range f.stage.columns {
 		fields = append(fields, src.column(name).from...)
 	}
@@ -152,9 +163,14 @@ func (c column) sourceWords(v esq.Value, fold bool) ([]esq.Value, bool) {
 // searcher runs a fetch and keeps count of what it cost.
 type searcher struct {
 	engine   esq.Searcher
+	rule     *Rule
 	caps     map[*source]map[string]esq.FieldCap
 	stats    esq.Stats
 	warnings []string
+}
+
+func newSearcher(eng esq.Searcher, r *Rule) searcher {
+	return searcher{engine: eng, rule: r, caps: map[*source]map[string]esq.FieldCap{}}
 }
 
 func (s *searcher) warn(format string, args ...any) {
@@ -164,7 +180,7 @@ func (s *searcher) warn(format string, args ...any) {
 }
 
 func (s *searcher) note(stats esq.Stats) {
-	stats.Broken, stats.BrokenCount = nil, 0 // asked for by checkTimes, once
+	stats.Broken, stats.BrokenCount = nil, 0 // asked for by Arrivals, once
 	s.stats.Add(stats)
 }
 
@@ -183,35 +199,7 @@ func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[st
 			s.sourceName(f.stage, src), src.time, strings.Join(c.Types, ", "))
 	}
 	s.caps[src] = caps
-	return caps, s.checkTimes(ctx, f.stage, src)
-}
-
-// checkTimes warns of documents that no run can ever find, because they have
-// no time to be found by.
-func (s *searcher) checkTimes(ctx context.Context, st *stage, src *source) error {
-	q := esq.And(src.filter, esq.Not(esq.Exists{Field: src.time}))
-	n, stats, err := s.engine.Count(ctx, src.index, q)
-	if err != nil {
-		return fmt.Errorf("count documents without a time in %s: %w", s.sourceName(st, src), err)
-	}
-	s.note(stats)
-	if stats.NoIndex {
-		s.warn("%s: no index matches %s", s.sourceName(st, src), strings.Join(src.index, ", "))
-	}
-	if n == 0 {
-		return nil
-	}
-	var examples []string
-	stats, err = s.engine.Search(ctx, esq.Search{Indices: src.index, Query: q, Time: src.time, Limit: maxBroken}, func(h esq.Hit) error {
-		examples = append(examples, h.Index+"/"+h.ID)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("find documents without a time in %s: %w", s.sourceName(st, src), err)
-	}
-	s.note(stats)
-	s.warn("%s: %d documents have no usable %s and cannot be found: %s", s.sourceName(st, src), n, src.time, strings.Join(examples, ", "))
-	return nil
+	return caps, nil
 }
 
 func (s *searcher) sourceName(st *stage, src *source) string {
@@ -256,6 +244,9 @@ func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fet
 				s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
 			} else if f.accepts(e) {
 				accepted = append(accepted, e)
+			}
+			if len(accepted) > s.rule.MaxRows {
+				return &TooManyRowsError{Stage: f.stage.id, Max: s.rule.MaxRows}
 			}
 			return nil
 		})

@@ -194,7 +194,7 @@ func (l *loader) checkDuplicates() {
 // compileRule checks what a file says and makes the rule that runs.
 func compileRule(f *file, spec *ruleSpec, views map[string]*view) *Rule {
 	c := &compiler{file: f, spec: spec, views: views}
-	r := &Rule{Meta: c.readMeta(), File: f.name, Lateness: 24 * time.Hour, Settle: time.Minute}
+	r := &Rule{Meta: c.readMeta(), File: f.name, Lateness: 24 * time.Hour, Settle: time.Minute, MaxRows: 1_000_000}
 	c.refuseUnsupported()
 	switch spec.Type {
 	case "query":
@@ -284,6 +284,12 @@ func (c *compiler) readTimes(r *Rule) {
 			return
 		}
 		*into = d
+	}
+	if s.MaxRows != nil {
+		r.MaxRows = *s.MaxRows
+		if r.MaxRows < 1 {
+			c.problem([]string{"rule", "max_rows"}, "max_rows must be at least 1")
+		}
 	}
 	interval, maxSpan := 5*time.Minute, time.Duration(0)
 	duration("interval", s.Interval, &interval)

@@ -26,11 +26,11 @@ type plan struct {
 
 // Run evaluates the rule over a window: it searches, stitches and returns the
 // alerts, complete or an error, never a part. It reads no clock and writes
-// nothing.
+// nothing. Among its errors is [*TooManyRowsError].
 func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, error) {
 	e := &evaluation{
 		plan:   &r.plan,
-		search: searcher{engine: eng, caps: map[*source]map[string]esq.FieldCap{}},
+		search: newSearcher(eng, r),
 		time:   r.reach(w),
 		rows:   make([][]*row, len(r.plan.stages)),
 		sets:   make([][]*eql.Set, len(r.plan.stages)),
@@ -49,22 +49,25 @@ func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, er
 		return nil, fmt.Errorf("stitch: %w", err)
 	}
 	for _, m := range matches {
-		if r.Windowed || e.newest(m) >= w.From.UnixMilli() {
-			out.Alerts = append(out.Alerts, e.alert(m))
+		a := e.alert(m)
+		if r.Windowed {
+			a.Window = w
+		} else if a.Start.After(w.To) || a.End.Before(w.From) {
+			continue
 		}
+		out.Alerts = append(out.Alerts, a)
 	}
 	sortAlerts(out.Alerts)
 	return out, nil
 }
 
-// reach is the event time a run must look at. A chain whose newest event lies
-// in the window began at most a span before it. To show an alert with all its
-// chains, everything within a span of its anchor is needed too, and the anchor
-// may be a span before the window: hence twice the span.
+// reach is the event time a run must look at. An alert that has an event in the
+// window has its anchor within a span of it, and all its events within a span
+// of the anchor: hence twice the span, to either side.
 func (r *Rule) reach(w Window) span {
 	from, to := w.From, w.To
 	if !r.Windowed {
-		from = from.Add(-2 * r.Span)
+		from, to = from.Add(-2*r.Span), to.Add(2*r.Span)
 	}
 	return span{from: from.UnixMilli(), to: to.UnixMilli(), open: r.Windowed}
 }

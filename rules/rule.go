@@ -29,6 +29,8 @@ type Rule struct {
 	// Span is the longest time between two events of one chain: maxspan, or
 	// LookBack where the rule sets none; 0 for single-event rules.
 	Span time.Duration
+	// MaxRows is how many rows a stage may bring; with more a run fails.
+	MaxRows int
 	// Fingerprint changes when the rule's meaning does: its queries, its
 	// stages, its views.
 	Fingerprint string
@@ -87,11 +89,11 @@ type Every time.Duration
 // Next returns t plus the interval.
 func (e Every) Next(t time.Time) time.Time { return t.Add(time.Duration(e)) }
 
-// Window is the time a run answers for.
+// Window is a stretch of time.
 //
-// For a windowed rule it is the half-open event time [From, To). For every
-// other rule the run finds all chains (or single events) whose newest event
-// lies in [From, To], with whatever older events they need.
+// For a windowed rule a run answers for the half-open event time [From, To).
+// For every other rule it finds all alerts that have an event in [From, To],
+// with all their other events, before and after.
 type Window struct{ From, To time.Time }
 
 // Result is what a run of a rule over a window found.
@@ -123,6 +125,8 @@ type Alert struct {
 	Anchor time.Time
 	// Start and End are the first and last time of any row.
 	Start, End time.Time
+	// Window is what a windowed rule was evaluated over; zero for every other.
+	Window Window
 	// By is the alert's key in words, parallel to the rule's by: name and value.
 	By []KeyValue
 	// Stages is the evidence, in the order of the rule's stages.

@@ -2,12 +2,14 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/memory"
 )
 
@@ -20,9 +22,9 @@ func engineOf(t *testing.T, lines string) *memory.Engine {
 	m := memory.New(memory.Options{Now: func() time.Time { return day }})
 	var data strings.Builder
 	for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
-		parts := strings.SplitN(strings.TrimSpace(line), " ", 4)
+		parts := strings.Fields(line)
 		data.WriteString(`{"_index":"` + parts[0] + `","_id":"` + parts[1] + `","_source":{"@timestamp":"2026-03-10T` + parts[2] + `Z",` +
-			strings.TrimPrefix(parts[3], "{") + "}\n")
+			strings.TrimPrefix(strings.Join(parts[3:], " "), "{") + "}\n")
 	}
 	if _, err := m.Load(strings.NewReader(data.String()), "test"); err != nil {
 		t.Fatal(err)
@@ -150,7 +152,11 @@ query = 'any where true'
 		"stage a: 1 documents have no usable @timestamp and cannot be found: logs-1/2",
 		"stage b: no index matches other-*",
 	}
-	if diff := cmp.Diff(want, runDay(t, r, m).Warnings); diff != "" {
+	arrivals, err := r.Arrivals(context.Background(), m, Window{From: day, To: day.Add(24 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, arrivals.Warnings); diff != "" {
 		t.Error("warnings (-want +got):\n" + diff)
 	}
 }
@@ -168,5 +174,124 @@ func TestIdentityIsNotOfTheIndex(t *testing.T) {
 		if got := stableName(index); got != want {
 			t.Errorf("stableName(%q) = %q, want %q", index, got, want)
 		}
+	}
+}
+
+// at is a time of the tests' day.
+func at(clock string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04", "2026-03-10 "+clock)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestArrivals(t *testing.T) {
+	r := ruleOf(t, `
+lateness = "2h"
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[[rule.stage]]
+id = "b"
+query = 'any where event.action == "b" and user.name in all(a.user.name)'
+[[rule.stage]]
+id = "c"
+index = ["nowhere-*"]
+query = 'any where true'
+`)
+	m := engineOf(t, `
+logs-1 early 03:00:00 {"event":{"action":"a","ingested":"2026-03-10T03:00:30Z"}}
+logs-1 in    04:10:00 {"event":{"action":"a","ingested":"2026-03-10T05:00:00Z"}}
+logs-1 late  01:00:00 {"event":{"action":"a","ingested":"2026-03-10T05:59:59.999Z"}}
+logs-1 other 05:10:00 {"event":{"action":"x","ingested":"2026-03-10T05:10:30Z"}}
+logs-1 after 05:50:00 {"event":{"action":"a","ingested":"2026-03-10T06:00:00Z"}}
+logs-1 plain 03:30:00 {"event":{"action":"b"},"user":{"name":"u"}}
+logs-1 past  02:30:00 {"event":{"action":"b"},"user":{"name":"u"}}
+`)
+	got, err := r.Arrivals(context.Background(), m, Window{From: at("05:00"), To: at("06:00")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Stats = esq.Stats{}
+	want := &Arrivals{
+		Count: 3, First: at("01:00"), Last: at("04:10"),
+		Sources: []SourceArrivals{
+			{Stage: "a", Count: 2, Late: 1, First: at("01:00"), Last: at("04:10")},
+			{Stage: "b", Count: 1, First: at("03:30"), Last: at("03:30")},
+			{Stage: "c", NoIndex: true},
+		},
+		Warnings: []string{"stage c: no index matches nowhere-*"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("arrivals (-want +got):\n" + diff)
+	}
+}
+
+func TestTooManyRows(t *testing.T) {
+	r := ruleOf(t, `
+max_rows = 2
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[[rule.stage]]
+id = "b"
+query = 'any where event.action == "b"'
+join = 'user.name == a.user.name'
+`)
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 2 02:00:00 {"event":{"action":"b"},"user":{"name":"u"}}
+logs-1 3 02:01:00 {"event":{"action":"b"},"user":{"name":"v"}}
+logs-1 4 02:02:00 {"event":{"action":"b"},"user":{"name":"w"}}
+`)
+	window := Window{From: day, To: day.Add(24 * time.Hour)}
+	if _, err := r.Run(context.Background(), m, window); err != nil {
+		t.Errorf("narrowed by the one user of stage a, but: %v", err)
+	}
+	r.MaxRows = 1
+	if _, err := m.Load(strings.NewReader(`{"_index":"logs-1","_id":"5","_source":{"@timestamp":"2026-03-10T03:00:00Z","event":{"action":"b"},"user":{"name":"u"}}}`), "more"); err != nil {
+		t.Fatal(err)
+	}
+	var tooMany *TooManyRowsError
+	if _, err := r.Run(context.Background(), m, window); !errors.As(err, &tooMany) || tooMany.Stage != "b" || tooMany.Max != 1 {
+		t.Errorf("got %v, want too many rows in b", err)
+	}
+}
+
+func TestAnAlertIsWholeHoweverSmallTheWindow(t *testing.T) {
+	r := ruleOf(t, `
+maxspan = "2h"
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[[rule.stage]]
+id = "b"
+query = 'any where event.action == "b"'
+join = 'user.name == a.user.name'
+[rule.alert]
+anchor = "b"
+`)
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 2 02:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 3 03:00:00 {"event":{"action":"b"},"user":{"name":"u"}}
+logs-1 4 09:00:00 {"event":{"action":"b"},"user":{"name":"u"}}
+`)
+	whole := runDay(t, r, m).Alerts
+	if len(whole) != 1 || whole[0].Stages[0].Count != 2 {
+		t.Fatalf("over the day: %v", whole)
+	}
+	for _, w := range []Window{{at("01:00"), at("01:00")}, {at("01:30"), at("01:40")}, {at("03:00"), at("23:00")}} {
+		result, err := r.Run(context.Background(), m, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(whole, result.Alerts, cmp.Comparer(func(a, b esq.Value) bool { return a == b })); diff != "" {
+			t.Errorf("over %v (-whole +got):\n%s", w, diff)
+		}
+	}
+	if result, err := r.Run(context.Background(), m, Window{at("03:01"), at("08:00")}); err != nil || len(result.Alerts) != 0 {
+		t.Errorf("beside the alert: %v, %v", result, err)
 	}
 }

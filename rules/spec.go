@@ -49,6 +49,7 @@ type ruleSpec struct {
 	Threat         []Threat `toml:"threat"`
 
 	MaxSpan  string      `toml:"maxspan"`
+	MaxRows  *int        `toml:"max_rows"`
 	Lateness string      `toml:"lateness"`
 	Settle   string      `toml:"settle"`
 	Stages   []stageSpec `toml:"stage"`
