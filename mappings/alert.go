@@ -1,6 +1,8 @@
 package mappings
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -17,9 +19,14 @@ type Alert struct {
 	// Anchor is the time of the row that makes the incident; Start and End are
 	// the first and last time of any row.
 	Anchor, Start, End time.Time
-	Rule               Rule
-	Key                []KeyValue
-	Stages             []Stage
+	// Window is what a windowed rule was evaluated over; zero for other rules.
+	Window Window
+	// Ticket numbers the run that writes; the newer of two has the greater one.
+	// 0 is none.
+	Ticket int64
+	Rule   Rule
+	Key    []KeyValue
+	Stages []Stage
 	// Details are the rule's own columns: strings, numbers, bools, []any of
 	// these and nested maps.
 	Details map[string]any
@@ -27,6 +34,9 @@ type Alert struct {
 	// order that depends on the evidence alone.
 	Columns map[string][]esq.Value
 }
+
+// Window is the half-open time [From, To).
+type Window struct{ From, To time.Time }
 
 // Rule is what an alert says about its rule.
 type Rule struct {
@@ -105,7 +115,8 @@ func (a Alert) Document() (json.RawMessage, error) {
 	put(d, "event.created", written)
 	put(d, "stitch.updated", written)
 	put(d, "stitch.version", 1)
-	d["kibana.alert.status"] = "active"
+	putTicket(d, a.Ticket)
+	d["kibana.alert.status"] = active
 	d["kibana.alert.workflow_status"] = "open"
 	return Encode(d)
 }
@@ -135,6 +146,9 @@ func (a Alert) content() object {
 	put(d, "stitch.rule.fingerprint", a.Rule.Fingerprint)
 	put(d, "stitch.key", a.key())
 	put(d, "stitch.chain", a.chain())
+	if a.Window != (Window{}) {
+		put(d, "stitch.window", object{"from": Time(a.Window.From), "to": Time(a.Window.To)})
+	}
 	if len(a.Details) > 0 {
 		put(d, "stitch.details", cut(a.Details))
 	}
@@ -164,6 +178,26 @@ func (a Alert) Reason() string {
 		reason += " (" + strings.Join(counts, ", ") + ")"
 	}
 	return reason
+}
+
+// Evidence names what speaks for the alert: it changes when documents are added
+// or taken away, and not when the rule is reworded, the documents move to
+// another index, or time goes by.
+func (a Alert) Evidence() (string, error) {
+	stages := make([]object, len(a.Stages))
+	for i, s := range a.Stages {
+		documents := make([]string, len(s.Documents))
+		for j, d := range s.Documents {
+			documents[j] = d.ID
+		}
+		stages[i] = object{"stage": s.Stage, "first": Time(s.First), "last": Time(s.Last), "count": s.Count, "documents": documents}
+	}
+	text, err := Encode(stages)
+	if err != nil {
+		return "", fmt.Errorf("name evidence of alert %s: %w", a.ID, err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:20]), nil
 }
 
 func (a Alert) key() []object {

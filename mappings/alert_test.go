@@ -41,6 +41,8 @@ func copied() mappings.Alert {
 		Anchor:  at("09:56:48.123"),
 		Start:   at("09:12:00.000"),
 		End:     at("10:31:09.500"),
+		Window:  mappings.Window{From: at("09:00:00.000"), To: at("11:00:00.000")},
+		Ticket:  7,
 		Rule: mappings.Rule{
 			ID: "6267ce44-1e9d-471b-9f1e-ae76a6b7aa84", Name: "Mass download and copy to USB",
 			Description: "Files taken away on a stick", Type: "sequence", Severity: "high", RiskScore: 73,

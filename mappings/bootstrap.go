@@ -58,7 +58,7 @@ func (e *UnpreparedError) Error() string {
 }
 
 // Check asks whether a cluster is prepared for this stitch. It is not if it
-// lacks stitch's index of checkpoints or has an older one, which is an
+// lacks the index of stitch's state or has an older one, which is an
 // [*UnpreparedError], or a newer one, a [*NewerError]. Only that index is
 // asked for, so that no more than reading its mapping must be allowed.
 func Check(ctx context.Context, admin Admin, names Names) error {
@@ -83,7 +83,7 @@ func Check(ctx context.Context, admin Admin, names Names) error {
 
 // Bootstrap prepares a cluster of the family ([Elasticsearch] or [OpenSearch])
 // for stitch: it puts the index templates, creates the index of the
-// checkpoints, and adds to indices that are there the fields that a newer
+// state, and adds to indices that are there the fields that a newer
 // template has. What is as wanted already is kept, so that a second call
 // changes nothing. If anything there has a newer version, it changes nothing
 // at all and returns a [*NewerError].
@@ -162,7 +162,7 @@ func (b bootstrap) look(ctx context.Context, t template) ([]step, error) {
 	return steps, nil
 }
 
-// lookState returns the step that creates the index of the checkpoints, nil if
+// lookState returns the step that creates the index of the state, nil if
 // it is there.
 func (b bootstrap) lookState(ctx context.Context, names Names) (*step, error) {
 	metas, err := b.indexMetas(ctx, names.State())

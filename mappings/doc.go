@@ -1,12 +1,12 @@
 // Package mappings decides how stitch's documents look in a cluster: the
 // indices and their templates ([Bootstrap]), and the alert document
-// ([Alert.Document], [Update]).
+// ([Alert.Document], [Update], [Retract]).
 //
 // # Indices
 //
 // Alerts lie in monthly indices named by the month of the alert's anchor, so
 // that an alert's place never changes; run records lie in monthly indices,
-// too; checkpoints in one index. The templates are the JSON files of this
+// too; stitch's state in one index. The templates are the JSON files of this
 // folder. They are written for Elasticsearch; a file NAME.opensearch.json is a
 // merge patch (RFC 7396) with what OpenSearch spells differently.
 //

@@ -35,7 +35,7 @@ func (n Names) RunPattern() string { return n.of("runs") + "-*" }
 // RunIndex is the index of the record of a run that started at this time.
 func (n Names) RunIndex(started time.Time) string { return n.of("runs") + month(started) }
 
-// State is the index of the checkpoints.
+// State is the index of ledgers, the lease and what was written.
 func (n Names) State() string { return n.of("state") }
 
 func (n Names) of(what string) string {

@@ -26,31 +26,36 @@ var ownPaths = []string{
 	"stitch",
 }
 
-// writingFields say when a document was written and how often.
-var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "stitch.version"}
+// writingFields say when a document was written, how often and by which run.
+var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "stitch.version", "stitch.ticket"}
 
 // Update brings a stored alert document up to fresh: stitch's own fields are
 // replaced, and everything else (the first time of writing, the status, tags
 // and comments of an analyst, any unknown field) stays as it is. changed is
-// false, and doc is stored, if stitch's own fields are equal already.
+// false, and doc is stored, if stitch's own fields are equal already, whichever
+// run wrote them. An alert that was retracted is active again.
 func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed bool, err error) {
 	before, err := decode(stored)
 	if err != nil {
 		return nil, false, fmt.Errorf("read alert %s: %w", fresh.ID, err)
 	}
-	version, updated := writing(before)
+	version, updated, ticket := writing(before)
 	raw, err := Encode(before)
 	if err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
 
 	after := before
+	if retracted(before) {
+		reactivate(after)
+	}
 	for _, path := range slices.Concat(ownPaths, ecsColumns) {
 		remove(after, path)
 	}
 	content := fresh.content()
 	put(content, "stitch.version", version)
 	put(content, "stitch.updated", updated)
+	putTicket(content, ticket)
 	merge(after, content)
 	if doc, err = Encode(after); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
@@ -61,6 +66,7 @@ func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed b
 
 	put(after, "stitch.version", version+1)
 	put(after, "stitch.updated", Time(fresh.Written))
+	putTicket(after, max(ticket, fresh.Ticket))
 	if doc, err = Encode(after); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
@@ -81,15 +87,26 @@ func WithoutWriting(doc json.RawMessage) (json.RawMessage, error) {
 	return Encode(o)
 }
 
-// writing reads the document's version and when stitch last wrote it. One that
-// has neither (someone removed them) counts as version 0 and so as changed.
-func writing(doc object) (version int64, updated string) {
+// writing reads the document's version, when stitch last wrote it and which
+// run did. One that has none of these (someone removed them) counts as version
+// 0 and so as changed.
+func writing(doc object) (version int64, updated string, ticket int64) {
 	inner, _ := doc["stitch"].(object)
-	if n, ok := inner["version"].(json.Number); ok {
-		version, _ = n.Int64()
-	}
 	updated, _ = inner["updated"].(string)
-	return version, updated
+	return integer(inner["version"]), updated, integer(inner["ticket"])
+}
+
+func integer(v any) int64 {
+	n, _ := v.(json.Number)
+	i, _ := n.Int64()
+	return i
+}
+
+// putTicket writes the number of the run that writes; 0 is none.
+func putTicket(d object, ticket int64) {
+	if ticket > 0 {
+		put(d, "stitch.ticket", ticket)
+	}
 }
 
 // remove deletes the field at a dotted path, however its objects are spelled,
