@@ -1,0 +1,244 @@
+package simulation
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/memory"
+	"github.com/stitchdetect/stitch/mappings"
+)
+
+// world is the cluster: documents that arrive as time passes, and what the
+// schedulers and the analysts keep in it.
+type world struct {
+	t         testing.TB
+	subject   *subject
+	now       ms
+	documents *memory.Engine
+	coming    []Document // not yet visible, the next first
+	deeds     []Deed     // not yet done, the next first
+
+	// kept holds alerts, run records and state. The embedded engine deletes
+	// nothing; deleted says at which version a document was.
+	kept    *memory.Engine
+	deleted map[esq.Ref]esq.Document
+
+	analyst map[string]object // by alert: the fields the analyst set
+	removed map[string]string // by alert: what it said when the analyst deleted it last
+	writes  int
+	oldest  ms       // when the oldest run still at work began
+	wrong   []string // what must never happen and did
+	watch   func(w *world, op esq.Write)
+}
+
+func newWorld(t testing.TB, s *subject, h History) *world {
+	w := &world{
+		t: t, subject: s, now: math.MinInt64,
+		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
+		deleted: map[esq.Ref]esq.Document{}, analyst: map[string]object{}, removed: map[string]string{},
+	}
+	w.documents = memory.New(memory.Options{Now: base.Local})
+	w.kept = memory.New(memory.Options{Now: base.Local})
+	slices.SortStableFunc(w.coming, func(a, b Document) int { return cmp.Compare(a.Visible, b.Visible) })
+	slices.SortStableFunc(w.deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
+	return w
+}
+
+// advance lets time pass: documents arrive and analysts work.
+func (w *world) advance(now ms) {
+	w.now = max(w.now, now)
+	for len(w.coming) > 0 && w.coming[0].Visible <= w.now {
+		w.load(w.coming[0])
+		w.coming = w.coming[1:]
+	}
+	for len(w.deeds) > 0 && w.deeds[0].At <= w.now {
+		w.do(w.deeds[0])
+		w.deeds = w.deeds[1:]
+	}
+}
+
+func (w *world) load(d Document) { load(w.t, w.documents, w.subject, d) }
+
+func load(t testing.TB, into *memory.Engine, s *subject, d Document) {
+	t.Helper()
+	index, source := s.source(d)
+	line, err := json.Marshal(object{"_index": index, "_id": d.ID, "_source": source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := into.Load(bytes.NewReader(line), "document"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// there returns the documents that are not deleted.
+func (w *world) there(docs []esq.Document) []esq.Document {
+	return slices.DeleteFunc(docs, func(d esq.Document) bool { _, gone := w.deleted[d.Ref]; return gone })
+}
+
+func (w *world) find(ctx context.Context, indices []string, q esq.Query, limit int) ([]esq.Document, error) {
+	docs, err := w.kept.Find(ctx, indices, q, 0)
+	if err != nil {
+		return nil, err
+	}
+	docs = w.there(docs)
+	if limit > 0 && len(docs) > limit {
+		docs = docs[:limit]
+	}
+	return docs, nil
+}
+
+func (w *world) get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error) {
+	docs, err := w.kept.Get(ctx, refs)
+	for i, d := range docs {
+		if _, gone := w.deleted[d.Ref]; gone {
+			docs[i] = esq.Document{Ref: d.Ref}
+		}
+	}
+	return docs, err
+}
+
+func (w *world) bulk(ctx context.Context, ops []esq.Write) ([]esq.Outcome, error) {
+	out := make([]esq.Outcome, len(ops))
+	for i, op := range ops {
+		o, err := w.write(ctx, op)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = o
+	}
+	return out, nil
+}
+
+func (w *world) write(ctx context.Context, op esq.Write) (esq.Outcome, error) {
+	asked := op
+	if old, gone := w.deleted[op.Ref]; gone {
+		if op.Match != nil {
+			err := &esq.ResponseError{Op: "write " + op.ID, Status: http.StatusConflict, Type: "version_conflict_engine_exception", Reason: "document does not exist"}
+			return esq.Outcome{Status: err.Status, Err: err}, nil
+		}
+		op.Create, op.Match = false, &old
+	}
+	outcomes, err := w.kept.Bulk(ctx, []esq.Write{op}, true)
+	if err != nil {
+		return esq.Outcome{}, err
+	}
+	if o := outcomes[0]; o.Err != nil {
+		return o, nil
+	}
+	w.writes++
+	if _, gone := w.deleted[op.Ref]; gone && w.isAlert(op.Ref) {
+		w.comesBack(op)
+	}
+	delete(w.deleted, op.Ref)
+	if w.watch != nil {
+		w.watch(w, asked)
+	}
+	return outcomes[0], nil
+}
+
+func (w *world) isAlert(r esq.Ref) bool {
+	return len(r.Index) > len(mappings.Names{}.Alerts()) && r.Index[:len(mappings.Names{}.Alerts())] == mappings.Names{}.Alerts()
+}
+
+// comesBack checks that an alert that an analyst deleted says something new.
+func (w *world) comesBack(op esq.Write) {
+	if w.removed[op.ID] == w.content(op.Source) && !w.early() {
+		w.wrongf("alert %s was deleted by the analyst and came back without new evidence", op.ID)
+	}
+}
+
+func (w *world) wrongf(format string, args ...any) {
+	w.wrong = append(w.wrong, fmt.Sprintf("at %s: ", w.now)+fmt.Sprintf(format, args...))
+}
+
+// alerts are the alert documents in the store, in the order of their ids.
+func (w *world) alerts() []esq.Document {
+	docs, err := w.find(context.Background(), []string{mappings.Names{}.AlertPattern()}, esq.MatchAll{}, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	slices.SortFunc(docs, func(a, b esq.Document) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Index, b.Index)) })
+	return docs
+}
+
+// do changes an alert as an analyst's browser would: whole, over whatever
+// version is there.
+func (w *world) do(d Deed) {
+	alerts := w.alerts()
+	if len(alerts) == 0 {
+		return
+	}
+	doc := alerts[d.Alert%len(alerts)]
+	if d.Kind == Delete {
+		w.deleted[doc.Ref] = doc
+		w.removed[doc.ID] = w.content(doc.Source)
+		delete(w.analyst, doc.ID)
+		return
+	}
+	source := w.decode(doc.Source)
+	if w.analyst[doc.ID] == nil {
+		w.analyst[doc.ID] = object{}
+	}
+	field, value := "kibana.alert.workflow_status", any("closed")
+	switch d.Kind {
+	case Tag:
+		field, value = "kibana.alert.workflow_tags", []any{"seen"}
+	case Note:
+		field, value = "analyst", object{"note": fmt.Sprintf("n%d", d.At)}
+	}
+	source[field], w.analyst[doc.ID][field] = value, value
+	raw, err := mappings.Encode(source)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.kept.Bulk(context.Background(), []esq.Write{{Ref: doc.Ref, Source: raw}}, true); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) decode(raw json.RawMessage) object {
+	var o object
+	if err := json.Unmarshal(raw, &o); err != nil {
+		w.t.Fatalf("document %s: %v", raw, err)
+	}
+	return o
+}
+
+// content is what an alert document says of its evidence: not when, how often
+// and by which run it was written, and not what is the analyst's.
+func (w *world) content(raw json.RawMessage) string {
+	raw, err := mappings.WithoutWriting(raw)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o := w.decode(raw)
+	for _, field := range []string{"kibana.alert.workflow_status", "kibana.alert.workflow_tags", "analyst"} {
+		delete(o, field)
+	}
+	if stitch, ok := o["stitch"].(object); ok {
+		delete(stitch, "ticket")
+		if rule, ok := stitch["rule"].(object); ok {
+			delete(rule, "fingerprint")
+		}
+	}
+	text, err := mappings.Encode(o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// retracted reports whether an alert is marked as one that does not hold.
+func (w *world) retracted(raw json.RawMessage) bool {
+	stitch, _ := w.decode(raw)["stitch"].(object)
+	return stitch["retracted"] != nil
+}
