@@ -1,6 +1,9 @@
 package sequence
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // bound is a difference between the times of two stages' rows.
 //
@@ -110,6 +113,18 @@ func (p precedence) between(a, b int) bool {
 	return false
 }
 
+// markImplied marks what follows from the rest: the chain's orders from each
+// other, those of an absent stage from each other and the chain's.
+func (p *Pattern) markImplied() {
+	markImplied(len(p.stages), p.orders)
+	for i := range p.stages {
+		s := &p.stages[i]
+		all := slices.Concat(p.orders, s.orders)
+		markImplied(len(p.stages), all)
+		s.orders = all[len(p.orders):]
+	}
+}
+
 // markImplied marks the orders without a limit that follow from others.
 func markImplied(n int, orders []bound) {
 	before := newPrecedence(n, orders)
@@ -118,14 +133,14 @@ func markImplied(n int, orders []bound) {
 	}
 }
 
-// spans returns the bounds that together say that no chain of the first n
-// stages is longer than limit: one for every two stages, most of them implied
-// where the stages are ordered.
-func spans(n int, orders []bound, limit int64) []bound {
+// spans returns the bounds that together say that no chain is longer than
+// limit: one for every two of the given stages, of n, most of them implied where
+// the stages are ordered.
+func spans(n int, stages []int, orders []bound, limit int64) []bound {
 	before := newPrecedence(n, orders)
 	var all []bound
-	for from := range n {
-		for to := range n {
+	for _, from := range stages {
+		for _, to := range stages {
 			if from != to {
 				all = append(all, bound{from: from, to: to, span: true, limit: limit,
 					implied: before[to][from] || before.outspanned(from, to)})

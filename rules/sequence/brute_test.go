@@ -2,6 +2,7 @@ package sequence
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,10 +23,15 @@ type fact struct {
 }
 
 type bruteStage struct {
-	pick  Pick
-	facts []fact
-	after []bruteAfter
+	pick    Pick
+	facts   []fact
+	after   []bruteAfter
+	absent  bool
+	between bool
 }
+
+// none is an absent stage's place in a chain.
+const none = -1
 
 type bruteAfter struct {
 	stage  int
@@ -65,10 +71,18 @@ func texts(r Row, column int) []string {
 	return all
 }
 
+// valid reports whether the rows of a chain go together, absent stages' rows
+// included if it has any.
 func (p brutePattern) valid(rows [][]Row, chain []int) bool {
 	row := func(s int) Row { return rows[s][chain[s]] }
 	first, last := row(0).First, row(0).Last
 	for s := range chain {
+		if chain[s] == none {
+			continue
+		}
+		if p.stages[s].between && row(s).Last > row(p.next(s)).First {
+			return false
+		}
 		first, last = min(first, row(s).First), max(last, row(s).Last)
 		for _, a := range p.stages[s].after {
 			gap := row(s).First - row(a.stage).Last
@@ -85,10 +99,60 @@ func (p brutePattern) valid(rows [][]Row, chain []int) bool {
 	return p.maxSpan < 0 || last-first <= p.maxSpan
 }
 
+// next returns the next stage below that is not absent.
+func (p brutePattern) next(s int) int {
+	for s++; p.stages[s].absent; s++ {
+	}
+	return s
+}
+
+// dropped reports whether a row of an absent stage goes with a chain.
+func (p brutePattern) dropped(rows [][]Row, chain []int) bool {
+	for s := range chain {
+		for i := range rows[s] {
+			with := slices.Clone(chain)
+			with[s] = i
+			if chain[s] == none && p.valid(rows, with) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// deadline returns from when on no row can drop a chain.
+func (p brutePattern) deadline(rows [][]Row, chain []int) int64 {
+	latest := int64(math.MinInt64)
+	for s, stage := range p.stages {
+		if !stage.absent {
+			continue
+		}
+		own := int64(math.MaxInt64)
+		for _, a := range stage.after {
+			if a.within >= 0 {
+				own = min(own, rows[a.stage][chain[a.stage]].Last+a.within)
+			}
+		}
+		if stage.between {
+			own = min(own, rows[p.next(s)][chain[p.next(s)]].First)
+		}
+		for other, i := range chain {
+			if i != none && p.maxSpan >= 0 {
+				own = min(own, rows[other][i].First+p.maxSpan)
+			}
+		}
+		latest = max(latest, own)
+	}
+	return latest
+}
+
 // picked reports whether no other row of a picking stage would be nearer.
 func (p brutePattern) picked(rows [][]Row, chain []int) bool {
 	for s, stage := range p.stages[:len(chain)] {
 		for other := range rows[s] {
+			if chain[s] == none {
+				break
+			}
 			swapped := slices.Clone(chain)
 			swapped[s] = other
 			a, b := rows[s][other], rows[s][chain[s]]
@@ -104,7 +168,7 @@ func (p brutePattern) picked(rows [][]Row, chain []int) bool {
 	return true
 }
 
-// chains returns every chain of the first n stages.
+// chains returns every chain of the first n stages, absent ones left out.
 func (p brutePattern) chains(rows [][]Row, n int) [][]int {
 	short := p
 	short.stages = p.stages[:n]
@@ -116,6 +180,11 @@ func (p brutePattern) chains(rows [][]Row, n int) [][]int {
 			if short.valid(rows, chain) && short.picked(rows, chain) {
 				all = append(all, slices.Clone(chain))
 			}
+			return
+		}
+		if p.stages[s].absent {
+			chain[s] = none
+			step(s + 1)
 			return
 		}
 		for i := range rows[s] {
@@ -152,10 +221,14 @@ func (p brutePattern) keyValues(r Row, k bruteKey) []string {
 	return all
 }
 
-// matches returns the chains by their keys.
-func (p brutePattern) matches(rows [][]Row) map[string]*bruteMatch {
+// matches returns the chains that nothing absent drops, with a deadline that
+// accept accepts, by their keys.
+func (p brutePattern) matches(rows [][]Row, accept func(deadline int64) bool) map[string]*bruteMatch {
 	all := map[string]*bruteMatch{}
 	for _, chain := range p.chains(rows, len(p.stages)) {
+		if p.dropped(rows, chain) || !accept(p.deadline(rows, chain)) {
+			continue
+		}
 		keys := [][]string{nil}
 		for _, k := range p.by {
 			var longer [][]string
@@ -177,18 +250,31 @@ func (p brutePattern) matches(rows [][]Row) map[string]*bruteMatch {
 	return all
 }
 
-// stitched returns the matches in the form of the stitcher's.
-func (p brutePattern) stitched(rows [][]Row) []Match {
-	var all []Match
-	for _, m := range p.matches(rows) {
-		match := Match{Rows: standing(rows, m.chains, len(p.stages))}
-		for i, k := range p.by {
-			match.Key = append(match.Key, p.shown(rows[k.stage], match.Rows[k.stage], k, m.key[i]))
-		}
-		all = append(all, match)
+// judged returns the matches and what is pending in the form of the stitcher's.
+func (p brutePattern) judged(rows [][]Row, closed int64) ([]Match, []Pending) {
+	var matches []Match
+	for _, m := range p.matches(rows, func(deadline int64) bool { return deadline <= closed }) {
+		matches = append(matches, p.match(rows, m, closed))
 	}
-	slices.SortFunc(all, func(a, b Match) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
-	return all
+	var pending []Pending
+	for _, m := range p.matches(rows, func(deadline int64) bool { return deadline > closed }) {
+		earliest := int64(math.MaxInt64)
+		for _, chain := range m.chains {
+			earliest = min(earliest, p.deadline(rows, chain))
+		}
+		pending = append(pending, Pending{p.match(rows, m, closed), earliest})
+	}
+	slices.SortFunc(matches, func(a, b Match) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
+	slices.SortFunc(pending, func(a, b Pending) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
+	return matches, pending
+}
+
+func (p brutePattern) match(rows [][]Row, m *bruteMatch, closed int64) Match {
+	match := Match{Rows: standing(rows, m.chains, len(p.stages)), Closed: closed}
+	for i, k := range p.by {
+		match.Key = append(match.Key, p.shown(rows[k.stage], match.Rows[k.stage], k, m.key[i]))
+	}
+	return match
 }
 
 func (p brutePattern) shown(rows []Row, among []int, k bruteKey, key string) esq.Value {
@@ -215,7 +301,7 @@ func standing(rows [][]Row, chains [][]int, n int) [][]int {
 	all := make([][]int, n)
 	for s := range n {
 		for _, chain := range chains {
-			if !slices.Contains(all[s], chain[s]) {
+			if chain[s] != none && !slices.Contains(all[s], chain[s]) {
 				all[s] = append(all[s], chain[s])
 			}
 		}
@@ -231,6 +317,9 @@ func standing(rows [][]Row, chains [][]int, n int) [][]int {
 func (p brutePattern) matched(rows [][]Row, chains [][]int, stage, column int) []esq.Value {
 	found := map[string]bool{}
 	for _, chain := range chains {
+		if p.stages[stage].absent {
+			continue
+		}
 		for _, v := range texts(rows[stage][chain[stage]], column) {
 			if p.satisfied(rows, chain, stage, column, v) {
 				found[v] = true
@@ -248,7 +337,7 @@ func (p brutePattern) matched(rows [][]Row, chains [][]int, stage, column int) [
 func (p brutePattern) satisfied(rows [][]Row, chain []int, stage, column int, value string) bool {
 	for _, s := range p.stages {
 		for _, f := range s.facts {
-			if slices.Contains(f.mentions, [2]int{stage, column}) && !f.holds(func(s, c int) []string {
+			if !s.absent && slices.Contains(f.mentions, [2]int{stage, column}) && !f.holds(func(s, c int) []string {
 				if s == stage && c == column {
 					return []string{value}
 				}

@@ -22,6 +22,7 @@ func Compile(spec Spec) (*Pattern, error) {
 	c := &compiler{spec: spec, pattern: &Pattern{maxSpan: unlimited}, ids: map[string]int{}}
 	c.declare()
 	for i := range spec.Stages {
+		c.absent(i)
 		c.after(i)
 		c.join(i)
 	}
@@ -30,7 +31,7 @@ func Compile(spec Spec) (*Pattern, error) {
 	if len(c.problems) > 0 {
 		return nil, errors.Join(c.problems...)
 	}
-	markImplied(len(spec.Stages), c.pattern.orders)
+	c.pattern.markImplied()
 	return c.pattern, nil
 }
 
@@ -46,7 +47,7 @@ func (c *compiler) report(e *Error) { c.problems = append(c.problems, e) }
 // declare takes in the stages' IDs and columns.
 func (c *compiler) declare() {
 	for i, s := range c.spec.Stages {
-		c.pattern.stages = append(c.pattern.stages, stage{s.ID, slices.Clone(s.Columns), s.Pick})
+		c.pattern.stages = append(c.pattern.stages, stage{id: s.ID, columns: slices.Clone(s.Columns), pick: s.Pick, absent: s.Absent})
 		if s.ID == "" || strings.Contains(s.ID, ".") {
 			c.report(&Error{Stage: s.ID, Problem: BadName, Name: s.ID})
 		}
@@ -83,15 +84,48 @@ func (c *compiler) after(stage int) {
 			bad(NamesItself, a.Stage, "")
 		case other > stage:
 			bad(NamesLater, a.Stage, "")
+		case c.spec.Stages[other].Absent:
+			bad(NamesAbsent, a.Stage, "")
 		case seen[a.Stage]:
 			bad(Duplicate, a.Stage, "")
 		case a.Within < 0:
 			bad(BadDuration, a.Within.String(), "")
 		default:
-			c.pattern.orders = append(c.pattern.orders, bound{from: other, to: stage, limit: limit(a.Within)})
+			c.order(stage, bound{from: other, to: stage, limit: limit(a.Within)})
 		}
 		seen[a.Stage] = true
 	}
+}
+
+// order takes in an order that a stage states.
+func (c *compiler) order(stage int, b bound) {
+	orders := &c.pattern.orders
+	if c.spec.Stages[stage].Absent {
+		orders = &c.pattern.stages[stage].orders
+	}
+	*orders = append(*orders, b)
+}
+
+// absent checks and takes in what only an absent stage has.
+func (c *compiler) absent(stage int) {
+	s := c.spec.Stages[stage]
+	present := func(s Stage) bool { return !s.Absent }
+	bad := func(p Problem) { c.report(&Error{Stage: s.ID, Problem: p}) }
+	if s.Absent && !slices.ContainsFunc(c.spec.Stages[:stage], present) {
+		bad(NothingAbove)
+	}
+	if s.Absent && s.Pick != PickAll {
+		bad(AbsentPicks)
+	}
+	if !s.Between {
+		return
+	}
+	next := slices.IndexFunc(c.spec.Stages[stage:], present)
+	if next <= 0 { // none, or the stage itself is not absent
+		bad(NotBetween)
+		return
+	}
+	c.order(stage, bound{from: stage, to: stage + next, limit: unlimited})
 }
 
 // limit turns a duration, of which 0 means none, into a limit.
@@ -117,6 +151,10 @@ func (c *compiler) keys() {
 				Nearest: nearest(k.Stage, c.earlier(len(c.spec.Stages)))})
 			continue
 		}
+		if c.spec.Stages[stage].Absent {
+			c.report(&Error{Part: PartBy, Index: i, Problem: NamesAbsent, Name: k.Stage})
+			continue
+		}
 		column := wholeRow
 		if k.Column != "" {
 			if column, ok = c.column(stage, k.Column); !ok {
@@ -128,11 +166,13 @@ func (c *compiler) keys() {
 	}
 }
 
-// earlier returns the IDs of the stages before the given one.
+// earlier returns the IDs of the stages before the given one that can be named.
 func (c *compiler) earlier(stage int) []string {
 	ids := make([]string, 0, stage)
 	for _, s := range c.spec.Stages[:stage] {
-		ids = append(ids, s.ID)
+		if !s.Absent {
+			ids = append(ids, s.ID)
+		}
 	}
 	return ids
 }
@@ -191,6 +231,9 @@ func (c *compiler) resolve(stage int, ref eql.Ref) (slot, *Error) {
 	id, rest, dotted := strings.Cut(ref.Name, ".")
 	other, isStage := c.ids[id]
 	if dotted && isStage && other < stage {
+		if c.spec.Stages[other].Absent {
+			return problem(NamesAbsent, ref.Name, "")
+		}
 		if column, ok := c.column(other, rest); ok {
 			return slot{other, column}, nil
 		}
@@ -220,7 +263,9 @@ func (c *compiler) visible(stage int) []string {
 	names := slices.Clone(c.spec.Stages[stage].Columns)
 	for _, s := range c.spec.Stages[:stage] {
 		for _, column := range s.Columns {
-			names = append(names, s.ID+"."+column)
+			if !s.Absent {
+				names = append(names, s.ID+"."+column)
+			}
 		}
 	}
 	return names
@@ -235,6 +280,10 @@ func (c *compiler) condition(stage int, e eql.Expr) (*condition, error) {
 	cond := &condition{of: stage, program: program, columns: c.columns(stage, e)}
 	for _, s := range cond.columns {
 		cond.stages = append(cond.stages, s.stage)
+	}
+	if c.spec.Stages[stage].Absent { // whatever it mentions, it is about which rows count
+		cond.stages = append(cond.stages, stage)
+		slices.Sort(cond.stages)
 	}
 	cond.stages = slices.Compact(cond.stages)
 	cond.equal, err = c.equality(stage, e)

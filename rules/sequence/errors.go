@@ -33,6 +33,10 @@ const (
 	BadPick                      // no such [Pick]
 	BadFunction                  // a function over sets, which a join cannot ask for
 	BadExpression                // an expression that cannot be evaluated; Err says why
+	NamesAbsent                  // a join, After or By names an absent stage
+	AbsentPicks                  // an absent stage has a Pick
+	NothingAbove                 // an absent stage has only absent ones before it, or none
+	NotBetween                   // Between of a stage that is not absent, or that is the last
 )
 
 // Error is one problem of a [Spec]. [Compile] joins all it finds with
@@ -92,6 +96,14 @@ func (e *Error) what() string {
 		return fmt.Sprintf("%s() has no meaning in a join", e.Name)
 	case BadExpression:
 		return e.Err.Error()
+	case NamesAbsent:
+		return fmt.Sprintf("%q is absent: there is no row of it to name", e.Name)
+	case AbsentPicks:
+		return "an absent stage has no row to pick"
+	case NothingAbove:
+		return "an absent stage needs a stage above it that is not absent"
+	case NotBetween:
+		return "only an absent stage with another below it that is not can be between"
 	}
 	return "unknown problem"
 }

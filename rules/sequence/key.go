@@ -12,7 +12,9 @@ type walk struct {
 	*problem
 	stages  []int          // that have a part of the key
 	parts   map[int][]part // of each of them
+	closed  int64
 	matches []Match
+	pending []Pending
 }
 
 // class is rows of a stage that agree in all parts of the key the stage has.
@@ -21,8 +23,8 @@ type class struct {
 	rows domain
 }
 
-func (q *problem) newWalk() *walk {
-	w := &walk{problem: q, parts: map[int][]part{}}
+func (q *problem) newWalk(closed int64) *walk {
+	w := &walk{problem: q, parts: map[int][]part{}, closed: closed}
 	for _, part := range q.pattern.by {
 		if w.parts[part.stage] == nil {
 			w.stages = append(w.stages, part.stage)
@@ -39,9 +41,7 @@ func (w *walk) visit(s *state, left []int, chosen map[int][]eql.Value) {
 		return
 	}
 	if len(left) == 0 {
-		if s.solve(s.stages()) {
-			w.matches = append(w.matches, Match{Key: w.shown(s, chosen), Rows: s.indices()})
-		}
+		w.conclude(s, chosen)
 		return
 	}
 	x := slices.MinFunc(left, func(a, b int) int { return len(s.rows[a]) - len(s.rows[b]) })
@@ -50,10 +50,27 @@ func (w *walk) visit(s *state, left []int, chosen map[int][]eql.Value) {
 		sub := s.clone()
 		sub.rows[x] = c.rows
 		chosen[x] = c.key
-		if len(c.rows) == len(s.rows[x]) || sub.spread(x, sub.stages()) {
+		if len(c.rows) == len(s.rows[x]) || sub.spread(x, sub.present) {
 			w.visit(sub, rest, chosen)
 		}
 	}
+}
+
+// conclude solves a state that has the rows of one key.
+func (w *walk) conclude(s *state, chosen map[int][]eql.Value) {
+	if !s.solve(s.present) {
+		return
+	}
+	if left, deadline, ok := s.beyond(w.closed); ok {
+		w.pending = append(w.pending, Pending{w.match(left, chosen), deadline})
+	}
+	if s.until(w.closed) {
+		w.matches = append(w.matches, w.match(s, chosen))
+	}
+}
+
+func (w *walk) match(s *state, chosen map[int][]eql.Value) Match {
+	return Match{Key: w.shown(s, chosen), Rows: s.indices(), Closed: w.closed}
 }
 
 // classes takes rows of a stage apart by their keys. A row with several values

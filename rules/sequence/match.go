@@ -3,39 +3,55 @@ package sequence
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/eql"
 )
 
-// Stitch returns the matches among the rows, which are listed per stage. They
-// are sorted by key, and neither they nor what is in them depend on the order
-// of the rows. ctx only ends work that takes long; the error is then its own.
+// Stitch returns the matches among the rows, which are listed per stage, when
+// no further row can come. They are sorted by key, and neither they nor what is
+// in them depend on the order of the rows. ctx only ends work that takes long;
+// the error is then its own.
 func (p *Pattern) Stitch(ctx context.Context, rows [][]Row) ([]Match, error) {
-	matches, _, err := p.stitch(ctx, rows)
+	matches, _, err := p.Judge(ctx, rows, math.MaxInt64)
 	return matches, err
 }
 
-func (p *Pattern) stitch(ctx context.Context, rows [][]Row) ([]Match, cost, error) {
+// Judge is [Pattern.Stitch] while rows of absent stages may still come: closed,
+// in Unix milliseconds, is the time up to which all that begin are there. The
+// matches have the chains whose deadline is not later; a key's other chains, if
+// no row that is there drops them, are pending. Keys can have both. Without
+// absent stages nothing is pending.
+func (p *Pattern) Judge(ctx context.Context, rows [][]Row, closed int64) ([]Match, []Pending, error) {
+	w, err := p.stitch(ctx, rows, closed)
+	if err != nil || w == nil {
+		return nil, nil, err
+	}
+	return w.matches, w.pending, nil
+}
+
+// stitch returns the walk that is done; nil without stages.
+func (p *Pattern) stitch(ctx context.Context, rows [][]Row, closed int64) (*walk, error) {
 	if len(rows) != len(p.stages) {
-		return nil, cost{}, fmt.Errorf("stitch rows: rows of %d stages, not %d", len(rows), len(p.stages))
+		return nil, fmt.Errorf("stitch rows: rows of %d stages, not %d", len(rows), len(p.stages))
 	}
 	if len(rows) == 0 {
-		return nil, cost{}, nil
+		return nil, nil
 	}
 	tables, err := p.tables(rows)
 	if err != nil {
-		return nil, cost{}, fmt.Errorf("stitch rows: %w", err)
+		return nil, fmt.Errorf("stitch rows: %w", err)
 	}
-	q := newProblem(ctx, p, tables, nil)
-	w := q.newWalk()
-	w.visit(newState(q), w.stages, map[int][]eql.Value{})
+	w := newProblem(ctx, p, tables, p.stagesThat(true, len(rows)), nil).newWalk(closed)
+	w.visit(newState(w.problem), w.stages, map[int][]eql.Value{})
 	if err := ctx.Err(); err != nil {
-		return nil, q.cost, fmt.Errorf("stitch rows: %w", err)
+		return nil, fmt.Errorf("stitch rows: %w", err)
 	}
 	slices.SortFunc(w.matches, func(a, b Match) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
-	return w.matches, q.cost, nil
+	slices.SortFunc(w.pending, func(a, b Pending) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
+	return w, nil
 }
 
 // tables returns the tables of as many stages as there are rows of.
@@ -57,7 +73,8 @@ func (p *Pattern) tables(rows [][]Row) ([]*table, error) {
 
 // Standing returns the rows of the first n stages that stand in some chain of
 // those stages alone: their joins, order, picks and longest span hold, whatever
-// the later stages have. Each list is ascending by (First, Last, ID).
+// the later stages have. Absent stages drop nothing here, since they cannot be
+// judged yet, and have no rows. Each list is ascending by (First, Last, ID).
 func (p *Pattern) Standing(ctx context.Context, rows [][]Row, n int) ([][]int, error) {
 	if n < 0 || n > len(p.stages) || n > len(rows) {
 		return nil, fmt.Errorf("stitch rows: no %d stages", n)
@@ -69,8 +86,8 @@ func (p *Pattern) Standing(ctx context.Context, rows [][]Row, n int) ([][]int, e
 	if err != nil {
 		return nil, fmt.Errorf("stitch rows: %w", err)
 	}
-	s := newState(newProblem(ctx, p, tables, nil))
-	found := s.solve(s.stages())
+	s := newState(newProblem(ctx, p, tables, nil, nil))
+	found := s.solve(s.present)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("stitch rows: %w", err)
 	}
@@ -83,8 +100,8 @@ func (p *Pattern) Standing(ctx context.Context, rows [][]Row, n int) ([][]int, e
 // indices returns the rows of a solved state as the caller knows them.
 func (s *state) indices() [][]int {
 	all := make([][]int, s.n)
-	for i, d := range s.rows {
-		for _, row := range d {
+	for _, i := range s.present {
+		for _, row := range s.rows[i] {
 			all[i] = append(all[i], s.tables[i].index[row])
 		}
 	}
@@ -109,7 +126,7 @@ func (p *Pattern) matched(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 		several = several || len(own) > 1
 		values = append(values, own...)
 	}
-	mentioned := slices.ContainsFunc(p.conditions, func(c *condition) bool { return c.mentions(at) })
+	mentioned := slices.ContainsFunc(p.conditions, func(c *condition) bool { return c.mentions(at) && !p.stages[c.of].absent })
 	if several && mentioned {
 		return p.matchedOf(rows, m, at)
 	}
@@ -117,13 +134,13 @@ func (p *Pattern) matched(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 }
 
 // matchedOf is Matched for a column that is mentioned and has rows with several
-// values. The rows of the match are enough, but for the stages that pick: what
-// was not picked decides what was.
+// values. The rows of the match are enough, but for the stages that pick, where
+// what was not picked decides what was, and for the absent ones.
 func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 	tables := make([]*table, len(rows))
 	for i := range rows {
 		among := slices.Clone(m.Rows[i])
-		if p.stages[i].pick != PickAll {
+		if p.stages[i].pick != PickAll || p.stages[i].absent {
 			among = make([]int, len(rows[i]))
 			for k := range among {
 				among[k] = k
@@ -132,7 +149,7 @@ func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) ([]eql.Value, cost) 
 		tables[i], _ = newTable(rows[i], among, len(p.stages[i].columns)) // Stitch has checked the rows
 	}
 	tables[at.stage] = tables[at.stage].spreadOut(at.column)
-	q := newProblem(context.Background(), p, tables, &at)
+	q := newProblem(context.Background(), p, tables, p.stagesThat(true, len(rows)), &at)
 	s := newState(q)
 	for i := range s.rows {
 		if p.stages[i].pick != PickAll {
@@ -141,7 +158,7 @@ func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) ([]eql.Value, cost) 
 		}
 	}
 	s.filterAlone(s.rows, q.alone)
-	if !s.solve(s.stages()) {
+	if !s.solve(s.present) || !s.until(m.Closed) {
 		return nil, q.cost
 	}
 	var values []eql.Value

@@ -1,6 +1,7 @@
 package sequence
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq/eql"
@@ -13,14 +14,16 @@ type Pattern struct {
 	maxSpan    int64 // milliseconds; unlimited if none
 	by         []part
 	conditions []*condition // every conjunct of every join
-	orders     []bound
-	slots      []slot // what the slots of the programs stand for
+	orders     []bound      // between the stages that are not absent
+	slots      []slot       // what the slots of the programs stand for
 }
 
 type stage struct {
 	id      string
 	columns []string
 	pick    Pick
+	absent  bool
+	orders  []bound // of an absent stage: between it and others
 }
 
 // slot is a column of a stage. The columns after the last real one are the
@@ -41,7 +44,7 @@ const unlimited = -1
 // condition is one conjunct of a join.
 type condition struct {
 	of      int    // the stage in whose join it stands
-	stages  []int  // that it mentions, ascending
+	stages  []int  // that it mentions, ascending; an absent stage's mentions the stage itself
 	columns []slot // that it mentions, ascending
 	program *eql.Program
 	// equal is set if the conjunct says that a value of one stage equals a
@@ -82,11 +85,11 @@ type Equality struct {
 
 // Equalities returns the conjuncts that are equalities between two stages'
 // columns, in the order of the stages and their joins. Every chain fulfils all
-// of them.
+// of them. What absent stages join with is not among them.
 func (p *Pattern) Equalities() []Equality {
 	var found []Equality
 	for _, c := range p.conditions {
-		if c.equal == nil {
+		if c.equal == nil || p.stages[c.of].absent {
 			continue
 		}
 		a, b := c.equal.sides[0], c.equal.sides[1]
@@ -108,14 +111,30 @@ type Bound struct {
 	Within   time.Duration
 }
 
-// Order returns the constraints of order as the spec states them.
+// Order returns the constraints of order as the spec states them. Those from or
+// to an absent stage come last; they say which of its rows count.
 func (p *Pattern) Order() []Bound {
-	bounds := make([]Bound, len(p.orders))
-	for i, b := range p.orders {
+	orders := slices.Clone(p.orders)
+	for _, s := range p.stages {
+		orders = append(orders, s.orders...)
+	}
+	bounds := make([]Bound, len(orders))
+	for i, b := range orders {
 		bounds[i] = Bound{From: b.from, To: b.to}
 		if b.limit != unlimited {
 			bounds[i].Within = time.Duration(b.limit) * time.Millisecond
 		}
 	}
 	return bounds
+}
+
+// stagesThat returns which of the first n stages are absent, or are not.
+func (p *Pattern) stagesThat(absent bool, n int) []int {
+	var found []int
+	for i, s := range p.stages[:n] {
+		if s.absent == absent {
+			found = append(found, i)
+		}
+	}
+	return found
 }

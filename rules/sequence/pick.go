@@ -5,7 +5,8 @@ import (
 )
 
 // contest is a stage that picks: which rows there are to pick from, given the
-// settled stages, and which open stages the choice depends on.
+// settled stages, and which open stages the choice depends on. An absent stage
+// has one too: which of its rows may count, and which open stages decide.
 type contest struct {
 	stage  int
 	rivals domain
@@ -16,16 +17,16 @@ type contest struct {
 // contest returns the contest of a stage.
 func (s *state) contest(stage int) contest {
 	c := contest{stage: stage, rivals: s.rivals[stage]}
-	for t := range s.n {
+	for _, t := range s.present {
 		if l := s.own.links[stage][t]; t != stage && s.settled(t) && !l.empty() {
 			c.rivals = s.narrowRivals(l, c)
 		}
 	}
-	for _, t := range s.own.wide {
+	for _, t := range s.wideOf(stage) {
 		c.rivals = s.testRivals(t, c)
 	}
 	c.reduce = len(c.rivals) < len(s.rivals[stage])
-	for t := range s.n {
+	for _, t := range s.present {
 		if t != stage && s.open(t) && s.dependsOn(c, t) {
 			c.open = append(c.open, t)
 		}
@@ -71,9 +72,7 @@ func (s *state) dependsOn(c contest, stage int) bool {
 	if !s.vacuous(l, a, b) {
 		return true
 	}
-	return slices.ContainsFunc(s.own.wide, func(t *test) bool {
-		return slices.Contains(t.stages, c.stage) && slices.Contains(t.stages, stage)
-	})
+	return len(s.testsOf(c.stage, stage)) > 0
 }
 
 // settlePicks applies the picks whose outcome or whose effect concerns no more
@@ -180,11 +179,20 @@ func (s *state) onceEach(stage int, f func(row int32) []int32) func(row int32) [
 	return func(row int32) []int32 { return once(t.representative(row)) }
 }
 
-// testsOf returns the chain's own wide tests that mention both stages.
-func (s *state) testsOf(a, b int) []*test {
+// wideOf returns the tests over three stages or more that decide which rows of
+// a contest's stage are rivals.
+func (s *state) wideOf(stage int) []*test {
+	if s.pattern.stages[stage].absent {
+		return s.own.apart[stage]
+	}
+	return s.own.wide
+}
+
+// testsOf returns the wide tests of a contest's stage that mention another one.
+func (s *state) testsOf(stage, other int) []*test {
 	var tests []*test
-	for _, t := range s.own.wide {
-		if slices.Contains(t.stages, a) && slices.Contains(t.stages, b) {
+	for _, t := range s.wideOf(stage) {
+		if slices.Contains(t.stages, stage) && slices.Contains(t.stages, other) {
 			tests = append(tests, t)
 		}
 	}

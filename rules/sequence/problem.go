@@ -15,14 +15,19 @@ import (
 type problem struct {
 	pattern *Pattern
 	n       int
+	present []int // the stages that a chain has a row of
+	absent  []int // the absent stages that are judged; the others play no part
 	tables  []*table
 	own     rules
 	// all is own with the tests of a value; the same as own if there are none.
 	all rules
 	// alone is the tests of a value that concern no other stage.
 	alone []*test
+	// endings says, per absent stage, what bounds the time in which a row counts.
+	endings map[int][]end
 	// whole is the rows of each stage that are left when the chain's own links
-	// have thrown out those without a partner.
+	// have thrown out those without a partner. Of an absent stage these are rows
+	// that may count.
 	whole []domain
 	// rivals is what is picked from: whole, each of the caller's rows once.
 	rivals  []domain
@@ -38,7 +43,9 @@ type problem struct {
 // rules is what must hold between the rows of a chain.
 type rules struct {
 	links [][]*link // by both stages, either way round
-	wide  []*test   // over three stages or more
+	wide  []*test   // over three stages or more, none of them absent
+	// apart is per absent stage the tests over it and two stages or more.
+	apart map[int][]*test
 }
 
 // cost counts what was done, for tests: the work must not grow with the number
@@ -66,10 +73,16 @@ func (e *env) Values(n int) []eql.Value {
 func (e *env) Set(int) *eql.Set { return nil }
 
 // newProblem sets up the first len(tables) stages and filters every stage by
-// itself and by its partners. valueOf, if not nil, is the column whose values
-// are looked at one by one; its table is spread.
-func newProblem(ctx context.Context, p *Pattern, tables []*table, valueOf *slot) *problem {
-	q := &problem{pattern: p, n: len(tables), tables: tables, ids: newInterner(), onlyKey: []int32{0}, done: ctx.Done()}
+// itself and by its partners. absent is which absent stages are judged. valueOf,
+// if not nil, is the column whose values are looked at one by one; its table is
+// spread.
+func newProblem(ctx context.Context, p *Pattern, tables []*table, absent []int, valueOf *slot) *problem {
+	q := &problem{pattern: p, n: len(tables), tables: tables, absent: absent, endings: map[int][]end{},
+		ids: newInterner(), onlyKey: []int32{0}, done: ctx.Done()}
+	q.present = p.stagesThat(false, q.n)
+	for _, i := range absent {
+		q.endings[i] = p.endsOf(i)
+	}
 	q.env = env{problem: q, at: make([]int32, q.n)}
 	own, single := q.tests(valueOf)
 	q.own = q.newRules(own)
@@ -85,6 +98,7 @@ func newProblem(ctx context.Context, p *Pattern, tables []*table, valueOf *slot)
 	q.filterSpans()
 	q.filterAlone(q.whole, own)
 	q.filterPartners()
+	q.filterAbsent()
 	q.rivals, q.extents = make([]domain, q.n), make([]*box, q.n)
 	for i := range tables {
 		q.rivals[i] = q.represented(i)
@@ -96,11 +110,12 @@ func newProblem(ctx context.Context, p *Pattern, tables []*table, valueOf *slot)
 // value must satisfy once more.
 func (q *problem) tests(valueOf *slot) (own, single []*test) {
 	for _, c := range q.pattern.conditions {
-		if c.of >= q.n {
+		absent := q.pattern.stages[c.of].absent
+		if c.of >= q.n || absent && !slices.Contains(q.absent, c.of) {
 			continue
 		}
 		own = append(own, newTest(c, false))
-		if valueOf != nil && c.mentions(*valueOf) {
+		if valueOf != nil && c.mentions(*valueOf) && !absent {
 			single = append(single, newTest(c, true))
 		}
 	}
@@ -117,7 +132,7 @@ func impliedBy(single []*test) func(*test) bool {
 }
 
 func (q *problem) newRules(tests []*test) rules {
-	r := rules{links: make([][]*link, q.n)}
+	r := rules{links: make([][]*link, q.n), apart: map[int][]*test{}}
 	for a := range q.n {
 		r.links[a] = make([]*link, q.n)
 		for b := range a {
@@ -136,7 +151,11 @@ func (q *problem) newRules(tests []*test) rules {
 				l.rest = append(l.rest, t)
 			}
 		default:
-			r.wide = append(r.wide, t)
+			if q.pattern.stages[t.of].absent {
+				r.apart[t.of] = append(r.apart[t.of], t)
+			} else {
+				r.wide = append(r.wide, t)
+			}
 		}
 	}
 	for _, b := range q.bounds() {
@@ -154,8 +173,28 @@ func (q *problem) bounds() []bound {
 			all = append(all, o)
 		}
 	}
+	orders := all
 	if q.pattern.maxSpan != unlimited {
-		all = append(all, spans(q.n, all, q.pattern.maxSpan)...)
+		all = append(all, spans(q.n, q.present, orders, q.pattern.maxSpan)...)
+	}
+	for _, i := range q.absent {
+		all = append(all, q.boundsOf(i, orders)...)
+	}
+	return all
+}
+
+// boundsOf returns the constraints of time between the rows of an absent stage
+// and a chain, whose orders are given.
+func (q *problem) boundsOf(absent int, orders []bound) []bound {
+	own := q.pattern.stages[absent].orders
+	if q.pattern.maxSpan == unlimited {
+		return own
+	}
+	all := slices.Clone(own)
+	for _, b := range spans(q.n, append(slices.Clone(q.present), absent), slices.Concat(orders, own), q.pattern.maxSpan) {
+		if b.from == absent || b.to == absent {
+			all = append(all, b)
+		}
 	}
 	return all
 }
@@ -197,13 +236,25 @@ func (q *problem) filterAlone(rows []domain, tests []*test) {
 func (q *problem) filterPartners() {
 	for range q.n {
 		changed := false
-		for b := range q.n {
-			for a := range b {
+		for i, b := range q.present {
+			for _, a := range q.present[:i] {
 				changed = q.filterPair(a, b) || changed
 			}
 		}
 		if !changed {
 			return
+		}
+	}
+}
+
+// filterAbsent throws out the rows of absent stages that go with no chain,
+// because they have no partner in some stage.
+func (q *problem) filterAbsent() {
+	for _, i := range q.absent {
+		for _, other := range q.present {
+			if l := q.own.links[i][other]; !l.empty() {
+				q.whole[i] = q.withPartner(l, i)
+			}
 		}
 	}
 }

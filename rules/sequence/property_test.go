@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -58,19 +59,19 @@ func somePrefix(as, bs []string, fold bool) bool {
 	})
 }
 
-// drawFact draws a condition for the join of a stage.
-func drawFact(t *rapid.T, from int) fact {
-	stages := rapid.IntRange(0, from)
+// drawFact draws a condition for the join of a stage, about the given stages.
+func drawFact(t *rapid.T, from int, among []int) fact {
+	stages := rapid.SampledFrom(among)
 	a, b := drawTerm(t, from, stages.Draw(t, "a")), drawTerm(t, from, stages.Draw(t, "b"))
 	if rapid.Bool().Draw(t, "own") {
 		a = drawTerm(t, from, from)
 	}
-	return drawFactOf(t, from, a, b)
+	return drawFactOf(t, from, among, a, b)
 }
 
 // drawFactOf draws a condition about two columns, and sometimes a third.
-func drawFactOf(t *rapid.T, from int, a, b term) fact {
-	stages := rapid.IntRange(0, from)
+func drawFactOf(t *rapid.T, from int, among []int, a, b term) fact {
+	stages := rapid.SampledFrom(among)
 	both := [][2]int{a.at(), b.at()}
 	type values = func(stage, column int) []string
 	of := func(v values, x term) []string { return v(x.stage, x.column) }
@@ -118,19 +119,26 @@ func (f fact) constant() fact {
 	return f
 }
 
-// drawPattern draws a pattern; a timed one is mostly about order.
-func drawPattern(t *rapid.T, n int) brutePattern {
+// drawPattern draws a pattern; a timed one is mostly about order. One stage of so
+// many, but for one more, is absent.
+func drawPattern(t *rapid.T, n, absent int) brutePattern {
 	p := brutePattern{maxSpan: -1}
 	facts, unordered, unlimited := 2, 2, 3
 	if rapid.IntRange(0, 2).Draw(t, "timed") == 0 {
 		facts, unordered, unlimited = 1, 1, 1
 	}
+	var present []int
 	for s := range n {
-		stage := bruteStage{pick: rapid.SampledFrom([]Pick{PickAll, PickAll, PickAll, PickFirst, PickLast}).Draw(t, "pick")}
-		for range rapid.IntRange(0, facts).Draw(t, "facts") {
-			stage.facts = append(stage.facts, drawFact(t, s))
+		stage := bruteStage{absent: s > 0 && rapid.IntRange(0, absent).Draw(t, "absent") == 0}
+		among := append(slices.Clone(present), s)
+		if !stage.absent {
+			stage.pick = rapid.SampledFrom([]Pick{PickAll, PickAll, PickAll, PickFirst, PickLast}).Draw(t, "pick")
+			present = append(present, s)
 		}
-		for other := range s {
+		for range rapid.IntRange(0, facts).Draw(t, "facts") {
+			stage.facts = append(stage.facts, drawFact(t, s, among))
+		}
+		for _, other := range among[:len(among)-1] {
 			if rapid.IntRange(0, unordered).Draw(t, "after") == 0 {
 				within := rapid.SampledFrom([]int64{-1, -1, 1, 4}).Draw(t, "within")
 				stage.after = append(stage.after, bruteAfter{other, within})
@@ -138,12 +146,17 @@ func drawPattern(t *rapid.T, n int) brutePattern {
 		}
 		p.stages = append(p.stages, stage)
 	}
+	for s := range present[len(present)-1] {
+		if p.stages[s].absent {
+			p.stages[s].between = rapid.Bool().Draw(t, "between")
+		}
+	}
 	if rapid.IntRange(0, unlimited).Draw(t, "limited") == 0 {
 		p.maxSpan = rapid.Int64Range(1, 12).Draw(t, "maxspan")
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "keys") {
 		p.by = append(p.by, bruteKey{
-			stage:  rapid.IntRange(0, n-1).Draw(t, "key stage"),
+			stage:  rapid.SampledFrom(present).Draw(t, "key stage"),
 			column: rapid.IntRange(-1, 2).Draw(t, "key column"),
 			fold:   rapid.Bool().Draw(t, "key fold"),
 		})
@@ -161,7 +174,7 @@ func (p brutePattern) spec(t interface{ Fatalf(string, ...any) }) Spec {
 	}
 	spec := Spec{MaxSpan: ms(p.maxSpan)}
 	for s, from := range p.stages {
-		stage := Stage{ID: fmt.Sprintf("s%d", s), Columns: columns[:3], Pick: from.pick}
+		stage := Stage{ID: fmt.Sprintf("s%d", s), Columns: columns[:3], Pick: from.pick, Absent: from.absent, Between: from.between}
 		var parts []string
 		for _, f := range from.facts {
 			parts = append(parts, f.text)
@@ -213,7 +226,7 @@ func drawRows(t *rapid.T, s, most int) []Row {
 func (p brutePattern) show() string {
 	var b strings.Builder
 	for s, stage := range p.stages {
-		fmt.Fprintf(&b, "s%d pick %d after %v:", s, stage.pick, stage.after)
+		fmt.Fprintf(&b, "s%d absent %t between %t pick %d after %v:", s, stage.absent, stage.between, stage.pick, stage.after)
 		for _, f := range stage.facts {
 			fmt.Fprintf(&b, " [%s]", f.text)
 		}
@@ -234,7 +247,11 @@ func drawRing(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 		if s > 0 {
 			stage.after = []bruteAfter{{s - 1, rapid.SampledFrom([]int64{-1, -1, 4}).Draw(t, "within")}}
 			if rapid.Bool().Draw(t, "joined") {
-				stage.facts = []fact{drawFactOf(t, s, drawTerm(t, s, s), drawTerm(t, s, s-1))}
+				among := make([]int, s+1)
+				for i := range among {
+					among[i] = i
+				}
+				stage.facts = []fact{drawFactOf(t, s, among, drawTerm(t, s, s), drawTerm(t, s, s-1))}
 			}
 		}
 		p.stages = append(p.stages, stage)
@@ -252,9 +269,52 @@ func drawRing(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 	return p, compiled, rows
 }
 
+// drawAbsent draws a pattern whose stages follow each other, some of them absent,
+// with few conditions; and rows over a longer time, few of them of absent stages.
+func drawAbsent(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
+	n := rapid.IntRange(2, 4).Draw(t, "stages")
+	p := brutePattern{maxSpan: rapid.SampledFrom([]int64{-1, 4, 8, 12}).Draw(t, "maxspan")}
+	rows := make([][]Row, n)
+	present := []int{}
+	for s := range n {
+		stage := bruteStage{absent: s > 0 && rapid.Bool().Draw(t, "absent")}
+		if s > 0 {
+			stage.after = []bruteAfter{{present[len(present)-1], rapid.SampledFrom([]int64{-1, -1, 3, 6}).Draw(t, "within")}}
+			for range rapid.IntRange(0, 1).Draw(t, "facts") {
+				other := rapid.SampledFrom(present).Draw(t, "joined")
+				stage.facts = append(stage.facts, drawFactOf(t, s, append(slices.Clone(present), s), drawTerm(t, s, s), drawTerm(t, s, other)))
+			}
+		}
+		most := 7
+		if stage.absent {
+			most = 3
+		} else {
+			present = append(present, s)
+		}
+		p.stages = append(p.stages, stage)
+		rows[s] = drawRows(t, 2, most)
+		for i := range rows[s] {
+			later := rapid.SampledFrom([]int64{0, 5, 10}).Draw(t, "later")
+			rows[s][i].First += later
+			rows[s][i].Last += later
+		}
+	}
+	for s := range present[len(present)-1] {
+		p.stages[s].between = p.stages[s].absent && rapid.IntRange(0, 3).Draw(t, "between") > 0
+	}
+	if rapid.Bool().Draw(t, "keyed") {
+		p.by = []bruteKey{{stage: rapid.SampledFrom(present).Draw(t, "key stage"), column: rapid.IntRange(-1, 0).Draw(t, "key column")}}
+	}
+	compiled, err := Compile(p.spec(t))
+	if err != nil {
+		t.Fatalf("compile: %v\n%s", err, p.show())
+	}
+	return p, compiled, rows
+}
+
 func drawCase(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 	n := rapid.IntRange(2, 5).Draw(t, "stages")
-	p := drawPattern(t, n)
+	p := drawPattern(t, n, rapid.SampledFrom([]int{1, 2, 1000}).Draw(t, "absence"))
 	compiled, err := Compile(p.spec(t))
 	if err != nil {
 		t.Fatalf("compile: %v\n%s", err, p.show())
@@ -282,49 +342,80 @@ func TestRingsAreExact(t *testing.T) {
 	})
 }
 
+// TestAbsenceIsExact is TestStitchIsExact for chains that few rows drop.
+func TestAbsenceIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, compiled, rows := drawAbsent(t)
+		compareMatches(t, p, compiled, rows)
+	})
+}
+
 func compareMatches(t *rapid.T, p brutePattern, compiled *Pattern, rows [][]Row) {
-	got, err := compiled.Stitch(context.Background(), rows)
+	closed := drawClosed(t)
+	matches, pending, err := compiled.Judge(context.Background(), rows, closed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(p.stitched(rows), got, cmpopts.EquateEmpty(), sameValue()); diff != "" {
+	wantMatches, wantPending := p.judged(rows, closed)
+	if diff := cmp.Diff(wantMatches, matches, cmpopts.EquateEmpty(), sameValue()); diff != "" {
 		t.Fatalf("matches (-want +got):\n%s\n%s", diff, p.show())
 	}
+	if diff := cmp.Diff(wantPending, pending, cmpopts.EquateEmpty(), sameValue()); diff != "" {
+		t.Fatalf("pending (-want +got):\n%s\n%s", diff, p.show())
+	}
+}
+
+// drawClosed draws until when absent stages are judged: mostly all, or up to
+// the midst of the rows.
+func drawClosed(t *rapid.T) int64 {
+	if rapid.Bool().Draw(t, "all closed") {
+		return math.MaxInt64
+	}
+	return rapid.Int64Range(0, 20).Draw(t, "closed")
 }
 
 func sameValue() cmp.Option { return cmp.Comparer(func(a, b esq.Value) bool { return a == b }) }
 
 // TestMatchedIsExact compares the values that satisfied the joins.
 func TestMatchedIsExact(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p, compiled, rows := drawCase(t)
-		got, err := compiled.Stitch(context.Background(), rows)
-		if err != nil {
-			t.Fatal(err)
+	for name, draw := range map[string]func(*rapid.T) (brutePattern, *Pattern, [][]Row){"any": drawCase, "absent": drawAbsent} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				p, compiled, rows := draw(t)
+				compareMatched(t, p, compiled, rows)
+			})
+		})
+	}
+}
+
+func compareMatched(t *rapid.T, p brutePattern, compiled *Pattern, rows [][]Row) {
+	closed := drawClosed(t)
+	got, _, err := compiled.Judge(context.Background(), rows, closed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]*bruteMatch{}
+	for _, m := range p.matches(rows, func(deadline int64) bool { return deadline <= closed }) {
+		want[fmt.Sprint(standing(rows, m.chains, len(p.stages)), p.foldedKey(m.key))] = m
+	}
+	for _, m := range got {
+		var key []string
+		for _, v := range m.Key {
+			key = append(key, v.String())
 		}
-		want := map[string]*bruteMatch{}
-		for _, m := range p.matches(rows) {
-			want[fmt.Sprint(standing(rows, m.chains, len(p.stages)), p.foldedKey(m.key))] = m
+		brute := want[fmt.Sprint(m.Rows, p.foldedKey(key))]
+		if brute == nil {
+			t.Fatalf("match %v is not expected", m)
 		}
-		for _, m := range got {
-			var key []string
-			for _, v := range m.Key {
-				key = append(key, v.String())
-			}
-			brute := want[fmt.Sprint(m.Rows, p.foldedKey(key))]
-			if brute == nil {
-				t.Fatalf("match %v is not expected", m)
-			}
-			for s := range p.stages {
-				for c := range 3 {
-					got, want := compiled.Matched(rows, m, s, c), p.matched(rows, brute.chains, s, c)
-					if !slices.Equal(got, want) {
-						t.Fatalf("match %v: matched(s%d.%s) = %v, want %v\n%s", m, s, columns[c], got, want, p.show())
-					}
+		for s := range p.stages {
+			for c := range 3 {
+				got, want := compiled.Matched(rows, m, s, c), p.matched(rows, brute.chains, s, c)
+				if !slices.Equal(got, want) {
+					t.Fatalf("match %v: matched(s%d.%s) = %v, want %v\n%s", m, s, columns[c], got, want, p.show())
 				}
 			}
 		}
-	})
+	}
 }
 
 func (p brutePattern) foldedKey(key []string) []string {

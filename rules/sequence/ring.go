@@ -106,7 +106,7 @@ func (s *state) reduceRing(r *ring) bool {
 	for _, e := range s.walkFrom(r.tree, on) {
 		s.across(e.bond, e.to, e.from)
 	}
-	return !slices.ContainsFunc(r.tree.stages, func(i int) bool { return len(s.rows[i]) == 0 })
+	return !s.anyEmpty(r.tree.stages)
 }
 
 // begins returns, per stage on the path and row, when a chain through the row

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -142,13 +143,14 @@ func TestWorkGrowsWithTheRows(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, n := range []int{1000, 10000} {
 				p, rows := test.pattern(t), test.rows(n)
-				matches, cost, err := p.stitch(context.Background(), rows)
+				done, err := p.stitch(context.Background(), rows, math.MaxInt64)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(matches) != test.matches(n) {
-					t.Errorf("%d matches of %d", len(matches), n)
+				if len(done.matches) != test.matches(n) {
+					t.Errorf("%d matches of %d", len(done.matches), n)
 				}
+				cost := done.cost
 				if work := cost.rows + cost.pairs + cost.evals; work > test.perRow*count(rows) {
 					t.Errorf("%d rows: %+v is too much work", count(rows), cost)
 				}

@@ -138,6 +138,14 @@ func (s *state) ties(stages []int) (bonds []*bond, knots, together [][]int) {
 			together = append(together, c.open)
 		}
 	}
+	for _, stage := range s.absent {
+		if s.judged[stage] {
+			continue
+		}
+		if c := s.contest(stage); slices.Contains(open, c.open[0]) {
+			knots, together = append(knots, c.open), append(together, c.open)
+		}
+	}
 	return bonds, knots, together
 }
 
@@ -156,7 +164,7 @@ func (s *state) reduce(p *piece) bool {
 	for _, e := range order {
 		s.across(e.bond, e.to, e.from)
 	}
-	return !slices.ContainsFunc(p.stages, func(i int) bool { return len(s.rows[i]) == 0 })
+	return !s.anyEmpty(p.stages)
 }
 
 // step is a bond on the way from the root of a tree to its leaves.

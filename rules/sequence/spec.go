@@ -35,6 +35,15 @@ type Stage struct {
 	Join  eql.Expr
 	After []After
 	Pick  Pick
+	// Absent says that no row of the stage may exist. The stage adds nothing to
+	// a chain; it drops the chains that some row of its rows goes with: one for
+	// which the stage's Join, After and Between hold and which, together with
+	// the chain, is not longer than [Spec.MaxSpan]. What a stage picks is not a
+	// matter of what is absent. Nothing can name an absent stage.
+	Absent bool
+	// Between says of an absent stage that only rows count that end no later
+	// than the row of the next stage that is not absent begins.
+	Between bool
 }
 
 // After puts a stage after an earlier one: the other row's Last is not after
@@ -66,6 +75,18 @@ type Match struct {
 	// differ only in case, where a key folds, it is the smallest.
 	Key []eql.Value
 	// Rows lists per stage the indices of the rows that stand in at least one
-	// of the chains, ascending by (First, Last, ID).
+	// of the chains, ascending by (First, Last, ID). An absent stage has none.
 	Rows [][]int
+	// Closed is the time for which the chains were judged; see [Pattern.Judge].
+	Closed int64
+}
+
+// Pending is the chains of a key that cannot be judged yet: nothing speaks
+// against them so far, but a row of an absent stage may still come.
+type Pending struct {
+	Match
+	// Deadline is the earliest deadline of these chains, in Unix milliseconds.
+	// A chain's deadline is the moment after which no row begins that could
+	// still go with it; without any such bound it is math.MaxInt64.
+	Deadline int64
 }

@@ -61,7 +61,7 @@ func (u *union) finish(s *state) bool {
 			return u.found[i][at]
 		})
 	}
-	return !slices.ContainsFunc(u.stages, func(i int) bool { return len(s.rows[i]) == 0 })
+	return !s.anyEmpty(u.stages)
 }
 
 // parts chooses a stage of a piece that is no tree, and how to take its rows

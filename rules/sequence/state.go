@@ -11,6 +11,7 @@ type state struct {
 	applied []bool // per stage: it is settled and its partners are filtered by it
 	picked  []bool // per stage: its pick is applied
 	tested  []bool // per wide test: it is applied
+	judged  []bool // per absent stage: the chains it drops are gone
 }
 
 func newState(q *problem) *state {
@@ -20,6 +21,7 @@ func newState(q *problem) *state {
 		applied: make([]bool, q.n),
 		picked:  make([]bool, q.n),
 		tested:  make([]bool, len(q.all.wide)),
+		judged:  make([]bool, q.n),
 	}
 }
 
@@ -30,21 +32,13 @@ func (s *state) clone() *state {
 		applied: slices.Clone(s.applied),
 		picked:  slices.Clone(s.picked),
 		tested:  slices.Clone(s.tested),
+		judged:  slices.Clone(s.judged),
 	}
 }
 
 func (s *state) settled(stage int) bool { return len(s.rows[stage]) == 1 }
 
 func (s *state) open(stage int) bool { return len(s.rows[stage]) > 1 }
-
-// stages returns every stage.
-func (s *state) stages() []int {
-	all := make([]int, s.n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
 
 // stand puts the rows of the settled stages among the given ones into the
 // environment of the tests.
@@ -98,8 +92,8 @@ func (s *state) spread(from int, stages []int) bool {
 }
 
 // settle applies the settled stages among the given ones to the others, and
-// every test and pick that depends on no more than one open stage. It reports
-// whether rows are left everywhere.
+// every test, pick and absent stage that depends on no more than one open stage.
+// It reports whether rows are left everywhere.
 func (s *state) settle(stages []int) bool {
 	for again := true; again; {
 		again = false
@@ -115,8 +109,14 @@ func (s *state) settle(stages []int) bool {
 		}
 		again = s.settleTests() || again
 		again = s.settlePicks() || again
+		again = s.settleAbsent() || again
 	}
-	return !slices.ContainsFunc(s.rows, func(d domain) bool { return len(d) == 0 })
+	return !s.anyEmpty(s.present)
+}
+
+// anyEmpty reports whether some of the stages has no row left.
+func (s *state) anyEmpty(stages []int) bool {
+	return slices.ContainsFunc(stages, func(i int) bool { return len(s.rows[i]) == 0 })
 }
 
 // apply filters the other stages by a settled one.

@@ -100,7 +100,6 @@ func TestTimelines(t *testing.T) {
 		return func(s *Stage) { s.After[0].Within = time.Duration(ms) * time.Millisecond }
 	}
 	pick := func(p Pick) func(*Stage) { return func(s *Stage) { s.Pick = p } }
-	picking := func(s Stage, p Pick) Stage { s.Pick = p; return s }
 	tests := []struct {
 		name       string
 		spec       Spec
