@@ -38,6 +38,14 @@ type Alert struct {
 // Window is the half-open time [From, To).
 type Window struct{ From, To time.Time }
 
+// object is how a window is written; nil for the zero one.
+func (w Window) object() object {
+	if w == (Window{}) {
+		return nil
+	}
+	return object{"from": Time(w.From), "to": Time(w.To)}
+}
+
 // Rule is what an alert says about its rule.
 type Rule struct {
 	ID             string
@@ -113,9 +121,7 @@ func (a Alert) Document() (json.RawMessage, error) {
 	written := Time(a.Written)
 	d["@timestamp"] = written
 	put(d, "event.created", written)
-	put(d, "stitch.updated", written)
-	put(d, "stitch.version", 1)
-	putTicket(d, a.Ticket)
+	writing{version: 1, updated: written, ticket: a.Ticket, window: a.Window.object()}.put(d)
 	d["kibana.alert.status"] = active
 	d["kibana.alert.workflow_status"] = "open"
 	return Encode(d)
@@ -146,9 +152,6 @@ func (a Alert) content() object {
 	put(d, "stitch.rule.fingerprint", a.Rule.Fingerprint)
 	put(d, "stitch.key", a.key())
 	put(d, "stitch.chain", a.chain())
-	if a.Window != (Window{}) {
-		put(d, "stitch.window", object{"from": Time(a.Window.From), "to": Time(a.Window.To)})
-	}
 	if len(a.Details) > 0 {
 		put(d, "stitch.details", cut(a.Details))
 	}

@@ -57,24 +57,26 @@ func Retract(stored json.RawMessage, ticket int64, now time.Time) (json.RawMessa
 	if err != nil {
 		return nil, fmt.Errorf("retract alert: %w", err)
 	}
-	version, _, before := writing(o)
+	was := writingOf(o)
 	setDotted(o, "kibana.alert.status", recovered)
 	setDotted(o, "kibana.alert.end", Time(now))
 	put(o, "stitch.retracted", Time(now))
-	put(o, "stitch.version", version+1)
-	put(o, "stitch.updated", Time(now))
-	putTicket(o, max(before, ticket))
+	next := was.next(Time(now), ticket, Window{})
+	next.window = was.window
+	next.put(o)
 	return Encode(o)
 }
 
-// Stamp says of a stored alert that the run with this ticket found it as it is.
-func Stamp(stored json.RawMessage, ticket int64) (json.RawMessage, error) {
+// Stamp says of a stored alert that the run with this ticket found it as it is
+// in a window.
+func Stamp(stored json.RawMessage, ticket int64, window Window) (json.RawMessage, error) {
 	o, err := decode(stored)
 	if err != nil {
 		return nil, fmt.Errorf("stamp alert: %w", err)
 	}
-	_, _, before := writing(o)
-	putTicket(o, max(before, ticket))
+	w := writingOf(o)
+	w.ticket, w.window = max(w.ticket, ticket), window.object()
+	w.put(o)
 	return Encode(o)
 }
 

@@ -59,7 +59,7 @@ func TestMark(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("mark (-want +got), error %v:\n%s", err, diff)
 	}
-	stamped, err := mappings.Stamp(stored, 8)
+	stamped, err := mappings.Stamp(stored, 8, copied().Window)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestMark(t *testing.T) {
 	for _, source := range []string{``, `[]`, `null`} {
 		_, err1 := mappings.ReadMark(json.RawMessage(source))
 		_, err2 := mappings.Retract(json.RawMessage(source), 1, time.Now())
-		_, err3 := mappings.Stamp(json.RawMessage(source), 1)
+		_, err3 := mappings.Stamp(json.RawMessage(source), 1, mappings.Window{})
 		if err1 == nil || err2 == nil || err3 == nil {
 			t.Errorf("%q: errors %v, %v, %v", source, err1, err2, err3)
 		}
@@ -88,7 +88,7 @@ func TestMark(t *testing.T) {
 
 // Stamping is no change: the next update finds nothing to do.
 func TestStampChangesNothingElse(t *testing.T) {
-	stamped, err := mappings.Stamp(document(t, copied()), 12)
+	stamped, err := mappings.Stamp(document(t, copied()), 12, mappings.Window{To: at("10:00:00.000")})
 	if err != nil {
 		t.Fatal(err)
 	}

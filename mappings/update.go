@@ -26,20 +26,21 @@ var ownPaths = []string{
 	"stitch",
 }
 
-// writingFields say when a document was written, how often and by which run.
-var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "stitch.version", "stitch.ticket"}
+// writingFields say when a document was written, how often, and by which
+// evaluation.
+var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "stitch.version", "stitch.ticket", "stitch.window"}
 
 // Update brings a stored alert document up to fresh: stitch's own fields are
 // replaced, and everything else (the first time of writing, the status, tags
 // and comments of an analyst, any unknown field) stays as it is. changed is
 // false, and doc is stored, if stitch's own fields are equal already, whichever
-// run wrote them. An alert that was retracted is active again.
+// run wrote them for whichever window. An alert that was retracted is active again.
 func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed bool, err error) {
 	before, err := decode(stored)
 	if err != nil {
 		return nil, false, fmt.Errorf("read alert %s: %w", fresh.ID, err)
 	}
-	version, updated, ticket := writing(before)
+	was := writingOf(before)
 	raw, err := Encode(before)
 	if err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
@@ -53,9 +54,7 @@ func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed b
 		remove(after, path)
 	}
 	content := fresh.content()
-	put(content, "stitch.version", version)
-	put(content, "stitch.updated", updated)
-	putTicket(content, ticket)
+	was.put(content)
 	merge(after, content)
 	if doc, err = Encode(after); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
@@ -64,9 +63,7 @@ func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed b
 		return stored, false, nil
 	}
 
-	put(after, "stitch.version", version+1)
-	put(after, "stitch.updated", Time(fresh.Written))
-	putTicket(after, max(ticket, fresh.Ticket))
+	was.next(Time(fresh.Written), fresh.Ticket, fresh.Window).put(after)
 	if doc, err = Encode(after); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
@@ -87,13 +84,22 @@ func WithoutWriting(doc json.RawMessage) (json.RawMessage, error) {
 	return Encode(o)
 }
 
-// writing reads the document's version, when stitch last wrote it and which
-// run did. One that has none of these (someone removed them) counts as version
-// 0 and so as changed.
-func writing(doc object) (version int64, updated string, ticket int64) {
+// writing is when a document was written by stitch, how often and by which
+// evaluation. One that lacks these (someone removed them) counts as version 0
+// and so as changed.
+type writing struct {
+	version int64
+	updated string
+	ticket  int64  // 0 for none
+	window  object // nil for none
+}
+
+func writingOf(doc object) writing {
 	inner, _ := doc["stitch"].(object)
-	updated, _ = inner["updated"].(string)
-	return integer(inner["version"]), updated, integer(inner["ticket"])
+	w := writing{version: integer(inner["version"]), ticket: integer(inner["ticket"])}
+	w.updated, _ = inner["updated"].(string)
+	w.window, _ = inner["window"].(object)
+	return w
 }
 
 func integer(v any) int64 {
@@ -102,10 +108,22 @@ func integer(v any) int64 {
 	return i
 }
 
-// putTicket writes the number of the run that writes; 0 is none.
-func putTicket(d object, ticket int64) {
-	if ticket > 0 {
-		put(d, "stitch.ticket", ticket)
+// next is the writing that follows this one. A ticket never falls.
+func (w writing) next(updated string, ticket int64, window Window) writing {
+	return writing{version: w.version + 1, updated: updated, ticket: max(w.ticket, ticket), window: window.object()}
+}
+
+// put sets the fields in a document.
+func (w writing) put(d object) {
+	put(d, "stitch.version", w.version)
+	put(d, "stitch.updated", w.updated)
+	remove(d, "stitch.ticket")
+	if w.ticket > 0 {
+		put(d, "stitch.ticket", w.ticket)
+	}
+	remove(d, "stitch.window")
+	if len(w.window) > 0 {
+		put(d, "stitch.window", w.window)
 	}
 }
 

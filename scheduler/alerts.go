@@ -19,12 +19,30 @@ type Counts struct {
 	Created   int `json:"created"`
 	Updated   int `json:"updated"`
 	Unchanged int `json:"unchanged"`
+	// Retracted do not hold any more.
+	Retracted int `json:"retracted"`
+	// LeftDeleted were deleted by someone, and there is no new evidence.
+	LeftDeleted int `json:"left_deleted"`
 }
 
 func (c *Counts) add(b Counts) {
 	c.Created += b.Created
 	c.Updated += b.Updated
 	c.Unchanged += b.Unchanged
+	c.Retracted += b.Retracted
+	c.LeftDeleted += b.LeftDeleted
+}
+
+// OvertakenError says that a newer run has written an alert before this one
+// could. This run's answer is the older one and must not replace it.
+type OvertakenError struct {
+	Alert  string
+	Ticket int64 // of this run
+	By     int64 // of the newer one
+}
+
+func (e *OvertakenError) Error() string {
+	return fmt.Sprintf("alert %s: overtaken: run %d has written it, this is run %d", e.Alert, e.By, e.Ticket)
 }
 
 // maxBatch is how many alerts are looked up and written at once.
@@ -32,8 +50,10 @@ const maxBatch = 200
 
 // alertWriter brings alerts into the store: each once, updated where it is.
 type alertWriter struct {
-	store esq.Store
-	names mappings.Names
+	store  esq.Store
+	names  mappings.Names
+	rule   ruleName
+	ticket int64 // 0 is that of a replay, which no ticket stops
 }
 
 // write creates or updates the documents of alerts, visible to searches when
@@ -50,15 +70,20 @@ func (w alertWriter) write(ctx context.Context, alerts []mappings.Alert) (Counts
 	return all, nil
 }
 
-func (w alertWriter) writeBatch(ctx context.Context, pending []mappings.Alert) (Counts, error) {
+func (w alertWriter) writeBatch(ctx context.Context, alerts []mappings.Alert) (Counts, error) {
 	var counts Counts
+	memory, err := w.recall(ctx, alerts)
+	if err != nil {
+		return counts, err
+	}
+	pending := alerts
 	for range maxAttempts {
-		var err error
-		if pending, err = w.attempt(ctx, pending, &counts); err != nil {
+		if pending, err = w.attempt(ctx, pending, memory, &counts); err != nil {
 			return counts, err
 		}
 		if len(pending) == 0 {
-			return counts, nil
+			// What was written is remembered only once it is written.
+			return counts, w.remember(ctx, memory)
 		}
 	}
 	return counts, fmt.Errorf("alert %s: another process wrote it in each of %d attempts", pending[0].ID, maxAttempts)
@@ -66,25 +91,58 @@ func (w alertWriter) writeBatch(ctx context.Context, pending []mappings.Alert) (
 
 // attempt writes alerts once, and returns those that someone else has written
 // between reading and writing.
-func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, counts *Counts) (conflicts []mappings.Alert, err error) {
+func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, memory *memory, counts *Counts) (conflicts []mappings.Alert, err error) {
 	stored, err := w.lookUp(ctx, alerts)
 	if err != nil {
 		return nil, err
 	}
-	var ops []esq.Write
+	var ops []operation
 	var behind []mappings.Alert // the alert behind each op
 	for i, a := range alerts {
-		op, changed, err := w.operation(a, stored[i])
+		if !stored[i].Found && memory.knows(a.ID) {
+			counts.LeftDeleted++
+			continue
+		}
+		op, err := w.operation(a, stored[i])
 		if err != nil {
 			return nil, err
 		}
-		if !changed {
+		if op.Source == nil {
 			counts.Unchanged++
+			memory.note(a.ID)
 			continue
 		}
 		ops = append(ops, op)
 		behind = append(behind, a)
 	}
+	writes := make([]esq.Write, len(ops))
+	for i, op := range ops {
+		writes[i] = op.Write
+	}
+	outcomes, err := w.bulk(ctx, writes)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range outcomes {
+		switch {
+		case o.Status == http.StatusConflict:
+			conflicts = append(conflicts, behind[i])
+			continue
+		case ops[i].Create:
+			counts.Created++
+		case ops[i].stamps:
+			counts.Unchanged++
+		default:
+			counts.Updated++
+		}
+		memory.note(behind[i].ID)
+	}
+	return conflicts, nil
+}
+
+// bulk writes alerts, visible to searches when it returns. Every outcome is a
+// success or a conflict.
+func (w alertWriter) bulk(ctx context.Context, ops []esq.Write) ([]esq.Outcome, error) {
 	if len(ops) == 0 {
 		return nil, nil
 	}
@@ -97,37 +155,64 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, count
 	}
 	var refusals []error
 	for i, o := range outcomes {
-		switch {
-		case o.Status == http.StatusConflict:
-			conflicts = append(conflicts, behind[i])
-		case !succeeded(o):
+		if o.Status != http.StatusConflict && !succeeded(o) {
 			refusals = append(refusals, fmt.Errorf("alert %s/%s: %w", ops[i].Index, ops[i].ID, refusal(o)))
-		case ops[i].Create:
-			counts.Created++
-		default:
-			counts.Updated++
 		}
 	}
 	if n := len(refusals); n > 0 {
 		return nil, fmt.Errorf("%d of %d refused, such as %w", n, len(ops), refusals[0])
 	}
-	return conflicts, nil
+	return outcomes, nil
 }
 
-// operation says how to bring the stored document up to the alert.
-func (w alertWriter) operation(a mappings.Alert, stored esq.Document) (op esq.Write, changed bool, err error) {
+// operation is a write that brings a stored document up to an alert.
+type operation struct {
+	esq.Write
+	stamps bool // says no more than that the alert is as it was
+}
+
+// operation says how to bring the stored document up to the alert. Without a
+// source there is nothing to do.
+func (w alertWriter) operation(a mappings.Alert, stored esq.Document) (op operation, err error) {
 	if !stored.Found {
 		source, err := a.Document()
 		if err != nil {
-			return esq.Write{}, false, fmt.Errorf("alert %s: %w", a.ID, err)
+			return op, fmt.Errorf("alert %s: %w", a.ID, err)
 		}
-		return esq.Write{Ref: w.ref(a), Create: true, Source: source}, true, nil
+		return operation{Write: esq.Write{Ref: w.ref(a), Create: true, Source: source}}, nil
+	}
+	m, err := mappings.ReadMark(stored.Source)
+	if err != nil {
+		return op, fmt.Errorf("alert %s: %w", a.ID, err)
+	}
+	if err := w.admit(a.ID, m); err != nil {
+		return op, err
+	}
+	if !m.Retracted && m.Window.To.After(a.Window.To) {
+		// The same incident in a later window: that one has the last word.
+		return op, nil
 	}
 	source, changed, err := mappings.Update(stored.Source, a)
 	if err != nil {
-		return esq.Write{}, false, err
+		return op, err
 	}
-	return esq.Write{Ref: stored.Ref, Match: &stored, Source: source}, changed, nil
+	if !changed {
+		if m.Window == a.Window {
+			return op, nil
+		}
+		if source, err = mappings.Stamp(stored.Source, w.ticket, a.Window); err != nil {
+			return op, err
+		}
+	}
+	return operation{Write: esq.Write{Ref: stored.Ref, Match: &stored, Source: source}, stamps: !changed}, nil
+}
+
+// admit fails if a newer run has written the alert.
+func (w alertWriter) admit(id string, m mappings.Mark) error {
+	if w.ticket > 0 && m.Ticket > w.ticket {
+		return &OvertakenError{Alert: id, Ticket: w.ticket, By: m.Ticket}
+	}
+	return nil
 }
 
 func (w alertWriter) ref(a mappings.Alert) esq.Ref {
@@ -201,13 +286,13 @@ func (w alertWriter) get(ctx context.Context, refs []esq.Ref) ([]esq.Document, e
 }
 
 // documentsOf turns a rule's alerts into what is written of them.
-func documentsOf(r *rules.Rule, alerts []rules.Alert, written time.Time) []mappings.Alert {
+func documentsOf(r *rules.Rule, alerts []rules.Alert, written time.Time, ticket int64) []mappings.Alert {
 	rule := aboutRule(r)
 	out := make([]mappings.Alert, len(alerts))
 	for i, a := range alerts {
 		out[i] = mappings.Alert{
 			ID: a.ID, Written: written, Anchor: a.Anchor, Start: a.Start, End: a.End,
-			Rule: rule, Details: a.Details, Columns: a.Columns,
+			Window: mappings.Window{From: a.Window.From, To: a.Window.To}, Ticket: ticket, Rule: rule, Details: a.Details, Columns: a.Columns,
 		}
 		for _, kv := range a.By {
 			out[i].Key = append(out[i].Key, mappings.KeyValue(kv))

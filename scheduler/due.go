@@ -6,28 +6,21 @@ import (
 	"github.com/stitchdetect/stitch/rules"
 )
 
-// progress is how far a rule's coverage reaches.
-type progress struct {
-	Start      time.Time // coverage begins here
-	First      time.Time // the first due time; the later ones follow from it
-	Checkpoint time.Time // covered until here; Start before the first run
-}
-
-// begin returns the progress of a rule that is due now for the first time. The
+// begin returns the ledger of a rule that is due now for the first time. The
 // first due time is cut to the minute, so that a "once" that is called every
 // interval, a second sooner or later, finds the rule due each time.
-func begin(r *rules.Rule, now time.Time) progress {
+func begin(r *rules.Rule, now time.Time) ledger {
 	grain := time.Minute
 	if every, ok := r.Schedule.(rules.Every); ok {
 		grain = min(grain, time.Duration(every))
 	}
 	first := now.Truncate(grain)
 	start := first.Add(-r.LookBack)
-	return progress{Start: start, First: first, Checkpoint: start}
+	return ledger{Start: start, First: first, Until: start}
 }
 
-// next returns the due time that follows the checkpoint.
-func (p progress) next(s rules.Schedule) time.Time { return dueAfter(s, p.First, p.Checkpoint) }
+// next returns the due time that follows what was tried.
+func (l *ledger) next(s rules.Schedule) time.Time { return dueAfter(s, l.First, l.Until) }
 
 // dueAfter returns the first due time after t of a schedule that was first due
 // at first.
@@ -49,24 +42,39 @@ func dueAfter(s rules.Schedule, first, t time.Time) time.Time {
 // never is how far off a due time lies that does not come.
 const never = 100 * 365 * 24 * time.Hour
 
-// reachBack is how far behind the checkpoint a document may still turn up.
-func reachBack(r *rules.Rule) time.Duration { return r.Lateness + r.Settle }
+// longestSlice bounds how much arrival time is searched at once: an hour, or
+// twelve intervals of the rule if that is more.
+func longestSlice(r *rules.Rule, now time.Time) time.Duration {
+	next := dueAfter(r.Schedule, now, now)
+	interval := min(dueAfter(r.Schedule, now, next).Sub(next), 365*24*time.Hour)
+	return max(time.Hour, 12*interval)
+}
 
-// windows returns what a run at time t is to evaluate, oldest first. t counts
-// as a due time itself if last is set, wherever the schedule has its own.
-func (p progress) windows(r *rules.Rule, t time.Time, last bool) []rules.Window {
-	behind := p.Checkpoint.Add(-reachBack(r))
-	if !r.Windowed {
-		return []rules.Window{{From: later(p.Start, behind), To: t}}
+// chopper cuts holes of a rule into slices. Those of a windowed rule end when
+// it falls due, so that a window that fails does not keep those before it from
+// being covered.
+func chopper(r *rules.Rule, first, now time.Time) func(rules.Window) []rules.Window {
+	longest := longestSlice(r, now)
+	cut := func(t time.Time) time.Time { return t.Add(never) }
+	if r.Windowed {
+		cut = func(t time.Time) time.Time { return dueAfter(r.Schedule, first, t) }
 	}
+	return func(w rules.Window) []rules.Window { return chop(w, longest, cut) }
+}
+
+// windowsDue returns the windows of a windowed rule that fell due after from
+// and until to, oldest first.
+func windowsDue(r *rules.Rule, first, from, to time.Time) []rules.Window {
 	var list []rules.Window
-	for due := dueAfter(r.Schedule, p.First, behind); !due.After(t); due = dueAfter(r.Schedule, p.First, due) {
-		list = append(list, rules.Window{From: due.Add(-r.LookBack), To: due})
-	}
-	if last && (len(list) == 0 || list[len(list)-1].To.Before(t)) {
-		list = append(list, rules.Window{From: t.Add(-r.LookBack), To: t})
+	for due := dueAfter(r.Schedule, first, from); !due.After(to); due = dueAfter(r.Schedule, first, due) {
+		list = append(list, windowOf(r, due))
 	}
 	return list
+}
+
+// windowOf is the window of a rule that is due at a time.
+func windowOf(r *rules.Rule, due time.Time) rules.Window {
+	return rules.Window{From: due.Add(-r.LookBack), To: due}
 }
 
 func later(a, b time.Time) time.Time {

@@ -183,7 +183,7 @@ const stubborn = 4
 // from their turn.
 func (l *ledger) backlog(t time.Time, chop func(rules.Window) []rules.Window) []rules.Window {
 	holes := l.holes(t)
-	slices.SortStableFunc(holes, func(a, b Hole) int { return cmp.Compare(a.Attempts/stubborn, b.Attempts/stubborn) })
+	slices.SortStableFunc(holes, func(a, b Hole) int { return cmp.Compare(min(a.Attempts/stubborn, 1), min(b.Attempts/stubborn, 1)) })
 	var out []rules.Window
 	for _, h := range holes {
 		out = append(out, chop(rules.Window{From: h.From, To: h.To})...)

@@ -8,7 +8,8 @@ import (
 	"github.com/stitchdetect/stitch/rules"
 )
 
-// Once runs what is due now and returns; a rule that never ran is due. A rule
+// Once runs what is due now, and whatever is owed from before, and returns; a
+// rule that never ran is due. A rule
 // that fails does not stop the others: its error is in the summary. The error
 // is that of ctx, if it was done before all rules had their turn; runs in hand
 // then had the grace to finish.
@@ -22,17 +23,24 @@ func (s *Scheduler) Once(ctx context.Context) (Summary, error) {
 					return
 				}
 				defer release(places)
-				// The error is in the summary, and logged.
-				_, _ = s.live().turn(work, rule, false, &sum.Rules[i])
+				s.catchUp(work, s.live(), rule, false, &sum.Rules[i])
 			})
 		}
 	})
 	return sum, ctx.Err()
 }
 
+// catchUp gives a rule its turns until it owes nothing, or one fails. The error
+// is in the summary, and logged.
+func (s *Scheduler) catchUp(ctx context.Context, r runner, rule *rules.Rule, last bool, sum *RuleSummary) {
+	for more := true; more; last = false {
+		_, more, _ = r.turn(ctx, rule, last, sum)
+	}
+}
+
 // Run runs each rule whenever it is due, until ctx is done. Runs in hand then
 // have the grace to finish; what is not finished after that is abandoned, and
-// since its checkpoint has not moved, covered by the next run. All goroutines
+// since the ledger knows it as a hole, covered by the next run. All goroutines
 // have ended when Run returns. A rule never runs beside itself.
 func (s *Scheduler) Run(ctx context.Context) {
 	places := make(chan struct{}, s.concurrency)
@@ -55,7 +63,7 @@ func (s *Scheduler) loop(ctx, work context.Context, places chan struct{}, rule *
 	retry := firstRetry
 	for acquire(ctx, places) {
 		var sum RuleSummary
-		next, err := s.live().turn(work, rule, false, &sum)
+		next, _, err := s.live().turn(work, rule, false, &sum)
 		release(places)
 		if err == nil {
 			retry = firstRetry

@@ -36,6 +36,7 @@ func TestRunIsDueOnTime(t *testing.T) {
 		store := newCabinet()
 		ctx, stop := context.WithCancel(t.Context())
 		wait := started(ctx, scheduler.Options{Rules: set(every("r", 5*time.Minute)), Engine: store,
+			Arrivals: always,
 			Evaluate: func(_ context.Context, _ *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
 				due = append(due, w.To.Sub(begun))
 				time.Sleep(20 * time.Second) // a run takes its time, and due times do not drift
@@ -66,6 +67,7 @@ func TestRunBoundsWhatRunsAtOnce(t *testing.T) {
 		runs, most := 0, 0
 		ctx, stop := context.WithCancel(t.Context())
 		wait := started(ctx, scheduler.Options{Rules: set(list...), Engine: newCabinet(), Concurrency: 3,
+			Arrivals: always,
 			Evaluate: func(_ context.Context, r *rules.Rule, _ esq.Searcher, _ rules.Window) (*rules.Result, error) {
 				mu.Lock()
 				running[r.ID]++
@@ -106,13 +108,14 @@ func TestRunAfterFailures(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		wait := started(ctx, scheduler.Options{
 			Rules: set(every("bad", 10*time.Minute), every("good", time.Minute)), Engine: store, Concurrency: 1,
-			Logger: slog.New(slog.NewTextHandler(&log, nil)),
-			Evaluate: func(_ context.Context, r *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
+			Logger:   slog.New(slog.NewTextHandler(&log, nil)),
+			Arrivals: always,
+			Evaluate: func(_ context.Context, r *rules.Rule, _ esq.Searcher, _ rules.Window) (*rules.Result, error) {
 				if r.ID == "good" {
 					others++
 					return &rules.Result{}, nil
 				}
-				tried = append(tried, w.To.Sub(begun))
+				tried = append(tried, time.Since(begun))
 				if len(tried) <= 3 {
 					return nil, errDown
 				}
@@ -157,6 +160,7 @@ func TestStop(t *testing.T) {
 					store := newCabinet()
 					s := scheduler.New(scheduler.Options{
 						Rules: set(every("r", time.Minute), every("waits", time.Minute)), Engine: store, Concurrency: 1, Grace: tt.grace,
+						Arrivals: always,
 						Evaluate: func(ctx context.Context, r *rules.Rule, _ esq.Searcher, _ rules.Window) (*rules.Result, error) {
 							select {
 							case <-ctx.Done():
@@ -173,7 +177,7 @@ func TestStop(t *testing.T) {
 						t.Errorf("%s: stopped %v after the signal, want %v", name, got, tt.wantStop)
 					}
 					start := begun.Add(-2 * time.Minute).UTC().Format(time.RFC3339)
-					covered := max(store.checkpoint("r"), store.checkpoint("waits")) > start
+					covered := max(store.coveredUntil("r"), store.coveredUntil("waits")) > start
 					if covered != tt.wantCheckpoint || covered != (len(store.alerts()) == 1) {
 						t.Errorf("%s: checkpoint %t, %d alerts", name, covered, len(store.alerts()))
 					}
@@ -188,6 +192,7 @@ func TestRunStartsNothingAfterTheEnd(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Minute)), Engine: newCabinet(),
+			Arrivals: always,
 			Evaluate: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
 				t.Error("evaluated")
 				return &rules.Result{}, nil
@@ -211,6 +216,7 @@ func TestRunNoticesThatTheClockMoved(t *testing.T) {
 		begun := time.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		wait := started(ctx, scheduler.Options{Rules: set(every("r", 24*time.Hour)), Engine: newCabinet(), Clock: clock,
+			Arrivals: always,
 			Evaluate: func(_ context.Context, _ *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
 				due = append(due, w.To)
 				return &rules.Result{}, nil

@@ -11,7 +11,7 @@ import (
 )
 
 // recordFormat is the version of the run record.
-const recordFormat = 1
+const recordFormat = 2
 
 // What is kept of words that others chose.
 const (
@@ -26,7 +26,14 @@ type runRecord struct {
 	Format          int           `json:"format"`
 	Replay          bool          `json:"replay"`
 	Rule            ruleName      `json:"rule"`
-	Window          recordWindow  `json:"window"`
+	Ticket          int64         `json:"ticket"`
+	Slice           recordWindow  `json:"slice"`   // of arrival time
+	Window          recordWindow  `json:"window"`  // of event time
+	Windows         int           `json:"windows"` // evaluated in it
+	CoveredUntil    string        `json:"covered_until,omitempty"`
+	Arrived         int64         `json:"arrived"`
+	Late            int64         `json:"late"`
+	Sources         []sourceCount `json:"sources"`
 	Started         string        `json:"started"`
 	Finished        string        `json:"finished"`
 	TookMS          int64         `json:"took_ms"`
@@ -42,6 +49,16 @@ type runRecord struct {
 type recordWindow struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+// sourceCount is what one source brought for one stage.
+type sourceCount struct {
+	Stage   string `json:"stage"`
+	View    string `json:"view,omitempty"`
+	Source  string `json:"source,omitempty"`
+	Count   int64  `json:"count"`
+	Late    int64  `json:"late"`
+	NoIndex bool   `json:"no_index"`
 }
 
 type recordEngine struct {
@@ -61,8 +78,10 @@ type recordStage struct {
 func recordOf(r Report, replay bool) runRecord {
 	rec := runRecord{
 		Timestamp: mappings.Time(r.Finished), Kind: "run", Format: recordFormat, Replay: replay,
-		Rule:    nameOf(r.Rule),
+		Rule: nameOf(r.Rule), Ticket: r.Ticket,
+		Slice:   recordWindow{mappings.Time(r.Slice.From), mappings.Time(r.Slice.To)},
 		Window:  recordWindow{mappings.Time(r.Window.From), mappings.Time(r.Window.To)},
+		Windows: r.Windows, Late: r.Late(), Sources: []sourceCount{},
 		Started: mappings.Time(r.Started), Finished: mappings.Time(r.Finished),
 		TookMS: r.Finished.Sub(r.Started).Milliseconds(),
 		Stages: []recordStage{}, Alerts: r.Alerts, Warnings: []string{}, Outcome: "success",
@@ -70,6 +89,15 @@ func recordOf(r Report, replay bool) runRecord {
 	if r.Err != nil {
 		rec.Outcome = "failure"
 		rec.Error = bounded(r.Err.Error())
+	}
+	if !r.CoveredUntil.IsZero() {
+		rec.CoveredUntil = mappings.Time(r.CoveredUntil)
+	}
+	if r.Arrivals != nil {
+		rec.Arrived = r.Arrivals.Count
+		for _, s := range r.Arrivals.Sources {
+			rec.Sources = append(rec.Sources, sourceCount{s.Stage, s.View, s.Source, s.Count, s.Late, s.NoIndex})
+		}
 	}
 	if r.Result == nil {
 		return rec
@@ -102,25 +130,14 @@ func writeRecord(ctx context.Context, store esq.Store, names mappings.Names, r R
 	op := esq.Write{
 		Ref: esq.Ref{
 			Index: names.RunIndex(r.Started),
-			ID:    fmt.Sprintf("%s-%s-%s", r.Rule.ID, compact(r.Started), compact(r.Window.To)),
+			ID:    fmt.Sprintf("%s-%s-%s-%d", r.Rule.ID, compact(r.Started), compact(r.Slice.To), r.Ticket),
 		},
 		Source: source,
 	}
-	outcomes, err := store.Bulk(ctx, []esq.Write{op}, true)
-	if err != nil {
-		return fmt.Errorf("write run record: %w", err)
-	}
-	if len(outcomes) != 1 || !succeeded(outcomes[0]) {
-		return fmt.Errorf("write run record %s/%s: %w", op.Index, op.ID, refusalOf(outcomes))
+	if _, err := writeOne(ctx, store, op, true); err != nil {
+		return fmt.Errorf("write run record %s/%s: %w", op.Index, op.ID, err)
 	}
 	return nil
-}
-
-func refusalOf(outcomes []esq.Outcome) error {
-	if len(outcomes) != 1 {
-		return fmt.Errorf("wrote 1 document, got %d outcomes", len(outcomes))
-	}
-	return refusal(outcomes[0])
 }
 
 func compact(t time.Time) string { return t.UTC().Format("20060102T150405.000Z") }

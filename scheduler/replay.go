@@ -11,9 +11,11 @@ import (
 // cron line, and last at to. Whatever is due first runs first, one rule at a
 // time, and alerts bear the virtual time as their time of writing.
 //
-// A replay begins without checkpoints and leaves none, so that it may go over
-// a cluster's past without touching what the scheduler has covered. Alerts
-// that are there already are found again, by their ids.
+// A replay begins without ledgers and leaves none, so that it may go over a
+// cluster's past without touching what the scheduler has covered. Alerts that
+// are there already are found again, by their ids. The run at to evaluates all
+// the time since from once more, whatever the documents say of their arrival:
+// what the engine shows is found, though it may have come later.
 //
 // If the scheduler's clock is a [VirtualClock], the replay sets that one, so
 // that an engine may show at each run what had arrived by then.
@@ -25,14 +27,11 @@ func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, er
 	if to.Before(from) {
 		return sum, fmt.Errorf("replay: the end %s is before the beginning %s", to.Format(time.RFC3339), from.Format(time.RFC3339))
 	}
-	book := heldCheckpoints{}
+	book := heldLedgers{}
 	queue := make([]time.Time, len(s.rules)) // when each rule is due next, zero when it is done
 	for i, r := range s.rules {
 		first := dueAfter(r.Schedule, from, from)
-		book[r.ID] = checkpoint{
-			progress:    progress{Start: from, First: first, Checkpoint: from},
-			Fingerprint: r.Fingerprint,
-		}
+		book[r.ID] = ledger{Start: from, First: first, Until: from}
 		queue[i] = earlier(first, to)
 	}
 	clock, ok := s.clock.(*VirtualClock)
@@ -48,7 +47,7 @@ func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, er
 		clock.Set(now)
 		last := now.Equal(to)
 		// A run that failed is covered by the next; its error is in the summary.
-		_, _ = run.turn(ctx, s.rules[i], last, &sum.Rules[i])
+		s.catchUp(ctx, run, s.rules[i], last, &sum.Rules[i])
 		queue[i] = time.Time{}
 		if !last {
 			queue[i] = earlier(dueAfter(s.rules[i].Schedule, book[s.rules[i].ID].First, now), to)

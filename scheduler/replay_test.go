@@ -35,11 +35,12 @@ func TestReplay(t *testing.T) {
 	daily := windowed("daily", time.Hour)
 	var got []string
 	note := func(r scheduler.Report) {
-		got = append(got, fmt.Sprintf("%s %s: %s to %s", r.Started.Format("15:04"), r.Rule.ID, r.Window.From.Format("15:04"), r.Window.To.Format("15:04")))
+		got = append(got, fmt.Sprintf("%s %s: %s to %s", r.Started.Format("15:04"), r.Rule.ID, r.Slice.From.Format("15:04"), r.Slice.To.Format("15:04")))
 	}
 	store := newCabinet()
 	s := scheduler.New(scheduler.Options{
 		Rules: set(every("a", time.Hour), atCron, daily, neverDue), Engine: store, Observe: note,
+		Arrivals: always,
 		Evaluate: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
 			return &rules.Result{}, nil
 		}})
@@ -51,19 +52,19 @@ func TestReplay(t *testing.T) {
 		"09:00 a: 08:00 to 09:00",
 		"09:00 cron: 08:00 to 09:00",
 		"09:00 daily: 08:00 to 09:00",
-		"09:30 cron: 08:00 to 09:30",
-		"10:00 a: 08:00 to 10:00",
+		"09:30 cron: 09:00 to 09:30",
+		"10:00 a: 09:00 to 10:00",
 		"10:00 daily: 09:00 to 10:00",
-		"10:30 a: 09:00 to 10:30",
-		"10:30 cron: 08:30 to 10:30",
-		"10:30 daily: 09:30 to 10:30",
+		"10:30 a: 10:00 to 10:30",
+		"10:30 cron: 09:30 to 10:30",
+		"10:30 daily: 10:00 to 10:30",
 		"10:30 never: 08:00 to 10:30",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("runs (-want +got):\n%s", diff)
 	}
 	if state := store.under("detections-stitch.state"); len(state) != 0 {
-		t.Errorf("a replay leaves checkpoints: %v", state)
+		t.Errorf("a replay leaves ledgers: %v", state)
 	}
 	if n := len(store.records()); n != len(want) {
 		t.Errorf("%d run records, want %d", n, len(want))
@@ -72,7 +73,7 @@ func TestReplay(t *testing.T) {
 
 func TestReplayOfAMoment(t *testing.T) {
 	w := &world{clock: scheduler.NewVirtualClock(day), incidents: []incident{{"x", day, day}}}
-	s := scheduler.New(scheduler.Options{Rules: set(every("a", time.Hour)), Engine: newCabinet(), Evaluate: w.evaluate})
+	s := scheduler.New(scheduler.Options{Rules: set(every("a", time.Hour)), Engine: newCabinet(), Arrivals: w.arrivals, Evaluate: w.evaluate})
 	sum, err := s.Replay(t.Context(), day, day)
 	if err != nil || sum.Err() != nil || sum.Alerts().Created != 1 {
 		t.Errorf("%+v, %v", sum, err)
@@ -87,6 +88,7 @@ func TestReplayOverAFailure(t *testing.T) {
 	calls := 0
 	var windows []rules.Window
 	s := scheduler.New(scheduler.Options{Rules: set(windowed("w", time.Hour)), Engine: newCabinet(),
+		Arrivals: quiet,
 		Evaluate: func(_ context.Context, _ *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
 			if calls++; calls == 2 {
 				return nil, errDown
@@ -114,7 +116,7 @@ func TestReplayTwiceWritesNothingTwice(t *testing.T) {
 		list := set(every("a", time.Hour), windowed("w", 30*time.Minute))
 		replay := func(end time.Duration) scheduler.Summary {
 			w := &world{clock: scheduler.NewVirtualClock(after(1000 * time.Hour)), incidents: incidents}
-			s := scheduler.New(scheduler.Options{Rules: list, Engine: store, Evaluate: w.evaluate})
+			s := scheduler.New(scheduler.Options{Rules: list, Engine: store, Arrivals: w.arrivals, Evaluate: w.evaluate})
 			sum, err := s.Replay(context.Background(), day, after(end))
 			if err != nil || sum.Err() != nil {
 				t.Fatal(err, sum.Err())
@@ -161,7 +163,7 @@ func TestNothingIsLost(t *testing.T) {
 		run := func() error {
 			var errs []error
 			for _, r := range []*rules.Rule{a, win} {
-				s := scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock, Evaluate: w.evaluate})
+				s := scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock, Arrivals: w.arrivals, Evaluate: w.evaluate})
 				sum, err := s.Once(context.Background())
 				if err != nil {
 					t.Fatal(err)
@@ -182,7 +184,7 @@ func TestNothingIsLost(t *testing.T) {
 				t.Fatal("a run failed though nothing else did")
 			}
 			for _, rule := range []string{"a", "w"} {
-				c := store.checkpoint(rule)
+				c := store.coveredUntil(rule)
 				if c < farthest[rule] {
 					t.Fatalf("checkpoint of %s moved back from %s to %s", rule, farthest[rule], c)
 				}

@@ -3,10 +3,11 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/rules"
 )
 
@@ -14,101 +15,123 @@ import (
 type runner struct {
 	*Scheduler
 	clock  Clock
-	book   checkpoints
+	book   book
 	replay bool
 }
 
-// turn runs a rule if it is due: all its windows up to now. It adds what
-// became of it to sum, and returns when the rule is to be looked at again. A
-// failure is logged here, and nowhere else.
+// maxBacklog is how many slices that are owed are searched in one turn, lest
+// they keep the present waiting.
+const maxBacklog = 8
+
+// turn runs a rule if it is due, or if it owes something: first what is owed,
+// oldest first, then, always, the time since it was last due. It adds what
+// became of it to sum, and returns when the rule is to be looked at again: at
+// once, if more is owed than a turn takes. A failure is logged here, and
+// nowhere else.
 //
 // With last set, now is a due time whatever the schedule says.
-func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *RuleSummary) (next time.Time, err error) {
-	// Documents have milliseconds, and so have the windows.
-	now := r.clock.Now().UTC().Truncate(time.Millisecond)
-	c, err := r.book.load(ctx, rule)
+func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *RuleSummary) (next time.Time, more bool, err error) {
+	e, now, err := r.open(ctx, rule)
 	if err != nil {
-		return time.Time{}, r.fail(ctx, rule, err, sum)
+		sum.Err = err
+		r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(ruleAttrs(rule), slog.Any("err", err))...)
+		return time.Time{}, false, err
 	}
-	if !c.known() {
-		// Where coverage begins is kept before anything is looked at: the time
-		// since then is owed, even if the first runs fail.
-		c.progress = begin(rule, now)
-		if c, err = r.book.save(ctx, rule, c, c, now); err != nil {
-			return time.Time{}, r.fail(ctx, rule, err, sum)
+	owed, present := r.plan(rule, e, now, last)
+	sum.Next = e.next(rule.Schedule)
+	if len(owed)+len(present) == 0 {
+		return sum.Next, false, nil
+	}
+	rest := max(0, len(owed)-maxBacklog)
+	todo := slices.Concat(owed[:len(owed)-rest], present)
+	until := todo[len(todo)-1].To
+	var failed error
+	for i, w := range todo {
+		if w.From.Before(w.To) && e.Covered.has(w) {
+			continue // someone else was faster
 		}
-	} else if c.Fingerprint != "" && c.Fingerprint != rule.Fingerprint {
-		r.log.LogAttrs(ctx, slog.LevelInfo, "rule has changed, its coverage goes on", append(ruleAttrs(rule), slog.Time("checkpoint", c.Checkpoint))...)
-	}
-	if next = c.next(rule.Schedule); next.After(now) && !last {
-		if c.Checkpoint.After(now) {
-			r.log.LogAttrs(ctx, slog.LevelWarn, "checkpoint lies in the future, nothing is due until then", append(ruleAttrs(rule), slog.Time("checkpoint", c.Checkpoint))...)
-		}
-		sum.Next = next
-		return next, nil
-	}
-	for _, w := range c.windows(rule, now, last) {
-		before := c.Checkpoint
-		report := r.window(ctx, rule, &c, w)
+		v := &visit{runner: r, rule: rule, slice: w, until: until, now: now, last: last && i == len(todo)-1, first: i == 0, entry: e}
+		report := v.run(ctx)
+		e = v.entry
 		sum.add(report)
 		r.logReport(ctx, report)
 		r.observe(report)
-		if report.Err != nil {
-			return time.Time{}, report.Err
+		if report.Err == nil {
+			continue
 		}
-		if !c.Checkpoint.Equal(later(before, w.To)) {
-			// Someone else has moved the checkpoint meanwhile. What is still to
-			// do is for the next turn to find out.
+		if failed == nil {
+			failed = report.Err
+		}
+		if hopeless(ctx, report.Err) {
 			break
 		}
 	}
-	next = c.next(rule.Schedule)
-	sum.Next = next
-	return next, nil
+	sum.Err = failed
+	if failed != nil {
+		return time.Time{}, false, failed
+	}
+	sum.Next = e.next(rule.Schedule)
+	if len(e.holes(now)) > 0 {
+		return now, true, nil
+	}
+	return sum.Next, false, nil
 }
 
-// fail notes why a turn ended before anything was evaluated, and returns it.
-func (r runner) fail(ctx context.Context, rule *rules.Rule, err error, sum *RuleSummary) error {
-	sum.Err = err
-	r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(ruleAttrs(rule), slog.Any("err", err))...)
-	return err
+// hopeless says that after this failure no other slice can do better now.
+func hopeless(ctx context.Context, err error) bool {
+	var unreachable *esq.UnreachableError
+	var state *StateError
+	return ctx.Err() != nil || errors.As(err, &unreachable) || errors.As(err, &state)
 }
 
-// window evaluates a rule over one window, writes its alerts and its record,
-// and then moves the checkpoint.
-func (r runner) window(ctx context.Context, rule *rules.Rule, c *checkpoint, w rules.Window) Report {
-	report := Report{Rule: rule, Window: w, Started: r.clock.Now()}
-	report.Err = r.evaluateAndWrite(ctx, &report)
-	report.Finished = r.clock.Now()
-	// The record of a success comes before the checkpoint: what is covered has
-	// a record. That of a failure is written if it can be.
-	if err := r.record(ctx, report); err != nil {
-		report.Err = errors.Join(report.Err, err)
-	}
-	if report.Err != nil || !w.To.After(c.Checkpoint) {
-		return report
-	}
-	moved := *c
-	moved.Checkpoint = w.To
-	saved, err := r.book.save(ctx, rule, *c, moved, r.clock.Now())
+// open reads a rule's ledger and says what the time is. The clock is read after
+// the ledger, so that whoever wrote it with the same clock did so before.
+func (r runner) open(ctx context.Context, rule *rules.Rule) (e entry, now time.Time, err error) {
+	e, err = r.book.load(ctx, rule)
 	if err != nil {
-		report.Err = err
-		return report
+		return e, now, err
 	}
-	*c = saved
-	return report
+	// Documents have milliseconds, and so have the slices.
+	now = r.clock.Now().UTC().Truncate(time.Millisecond)
+	if !e.known() || e.stored == nil && !r.replay {
+		if e.known() {
+			r.log.LogAttrs(ctx, slog.LevelInfo, "rule has changed, its coverage goes on", append(ruleAttrs(rule), slog.Time("start", e.Start))...)
+		}
+		// Where coverage begins is kept before anything is looked at: the time
+		// since then is owed, even if the first runs fail.
+		e, err = r.book.change(ctx, rule, e, now, func(l *ledger) {
+			if !l.known() {
+				*l = begin(rule, now)
+			}
+		})
+		return e, now, err
+	}
+	if ahead := e.Covered.within(rules.Window{From: now, To: e.Until}); len(ahead) > 0 {
+		if e.Until.Sub(now) > rule.Settle {
+			r.log.LogAttrs(ctx, slog.LevelWarn, "clock has been set back, what was covered ahead of it will be searched again",
+				append(ruleAttrs(rule), slog.Time("until", e.Until), slog.Time("now", now))...)
+		}
+		e, err = r.book.change(ctx, rule, e, now, func(l *ledger) { l.retreat(now) })
+	}
+	return e, now, err
 }
 
-// evaluateAndWrite runs the rule and writes what it found.
-func (r runner) evaluateAndWrite(ctx context.Context, report *Report) error {
-	result, err := r.evaluate(ctx, report.Rule, r.engine, report.Window)
-	if err != nil {
-		return fmt.Errorf("evaluate: %w", err)
+// plan returns the slices that are owed, and the present one if the rule is
+// due. A present that is too long for one slice is owed for the most part.
+func (r runner) plan(rule *rules.Rule, e entry, now time.Time, last bool) (owed, present []rules.Window) {
+	chop := chopper(rule, e.First, now)
+	l := e.clone()
+	if last || !l.next(rule.Schedule).After(now) {
+		present = chop(rules.Window{From: l.Until, To: now})
+		present = present[max(0, len(present)-1):]
+		if last && len(present) == 0 {
+			present = []rules.Window{{From: now, To: now}}
+		}
+		if len(present) > 0 {
+			l.reach(present[0].From)
+		}
 	}
-	report.Result = result
-	documents := documentsOf(report.Rule, result.Alerts, r.clock.Now())
-	report.Alerts, err = alertWriter{r.engine, r.names}.write(ctx, documents)
-	return err
+	return l.backlog(now, chop), present
 }
 
 func (r runner) record(ctx context.Context, report Report) error {
@@ -120,15 +143,18 @@ func (r runner) record(ctx context.Context, report Report) error {
 
 func (r runner) logReport(ctx context.Context, report Report) {
 	attrs := append(ruleAttrs(report.Rule),
-		slog.Time("from", report.Window.From), slog.Time("to", report.Window.To),
+		slog.Time("from", report.Slice.From), slog.Time("to", report.Slice.To),
 		slog.Duration("took", report.Finished.Sub(report.Started)),
 		slog.Int("created", report.Alerts.Created), slog.Int("updated", report.Alerts.Updated),
-		slog.Int("unchanged", report.Alerts.Unchanged))
+		slog.Int("unchanged", report.Alerts.Unchanged), slog.Int("retracted", report.Alerts.Retracted))
 	if report.Result != nil {
 		attrs = append(attrs, slog.Int("requests", report.Result.Stats.Requests), slog.Int64("hits", report.Result.Stats.Hits))
 		if len(report.Result.Warnings) > 0 {
 			attrs = append(attrs, slog.Any("warnings", report.Result.Warnings))
 		}
+	}
+	if late := report.Late(); late > 0 {
+		attrs = append(attrs, slog.Int64("late", late))
 	}
 	if report.Err != nil {
 		r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(attrs, slog.Any("err", report.Err))...)

@@ -26,9 +26,14 @@ type Options struct {
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
+	// Arrivals is (*rules.Rule).Arrivals if nil.
+	Arrivals Arrivals
 	// Evaluate is (*rules.Rule).Run if nil.
 	Evaluate Evaluate
 }
+
+// Arrivals asks what became searchable for a rule in a slice of time.
+type Arrivals func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error)
 
 // Evaluate runs a rule over a window.
 type Evaluate func(ctx context.Context, r *rules.Rule, eng esq.Searcher, w rules.Window) (*rules.Result, error)
@@ -42,6 +47,7 @@ type Scheduler struct {
 	log         *slog.Logger
 	concurrency int
 	grace       time.Duration
+	arrivals    Arrivals
 	evaluate    Evaluate
 
 	observing sync.Mutex
@@ -52,7 +58,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: o.Rules.Rules, engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
-		concurrency: o.Concurrency, grace: o.Grace, evaluate: o.Evaluate, observer: o.Observe,
+		concurrency: o.Concurrency, grace: o.Grace, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
 		s.clock = SystemClock{}
@@ -66,6 +72,11 @@ func New(o Options) *Scheduler {
 	if s.grace == 0 {
 		s.grace = 10 * time.Second
 	}
+	if s.arrivals == nil {
+		s.arrivals = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {
+			return r.Arrivals(ctx, eng, slice)
+		}
+	}
 	if s.evaluate == nil {
 		s.evaluate = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, w rules.Window) (*rules.Result, error) {
 			return r.Run(ctx, eng, w)
@@ -76,7 +87,7 @@ func New(o Options) *Scheduler {
 
 // live returns the runner for the present time.
 func (s *Scheduler) live() runner {
-	return runner{Scheduler: s, clock: s.clock, book: storedCheckpoints{s.engine, s.names}}
+	return runner{Scheduler: s, clock: s.clock, book: storedLedgers{s.engine, s.names}}
 }
 
 func (s *Scheduler) observe(r Report) {

@@ -53,7 +53,8 @@ type world struct {
 	clock     scheduler.Clock
 	incidents []incident
 	mu        sync.Mutex
-	asked     []rules.Window
+	asked     []rules.Window // windows evaluated
+	slices    []rules.Window // slices asked about
 }
 
 func (w *world) evaluate(ctx context.Context, r *rules.Rule, _ esq.Searcher, win rules.Window) (*rules.Result, error) {
@@ -67,11 +68,56 @@ func (w *world) evaluate(ctx context.Context, r *rules.Rule, _ esq.Searcher, win
 	for _, in := range w.incidents {
 		inside := !in.time.Before(win.From) && (in.time.Before(win.To) || !r.Windowed && in.time.Equal(win.To))
 		if inside && !in.arrives.After(w.clock.Now()) {
-			res.Alerts = append(res.Alerts, alertOf(r, in))
+			a := alertOf(r, in)
+			if r.Windowed {
+				a.Window = win
+			}
+			res.Alerts = append(res.Alerts, a)
 		}
 	}
 	res.Stages = []rules.StageResult{{Stage: "one", Documents: int64(len(res.Alerts)), Rows: len(res.Alerts)}}
 	return res, nil
+}
+
+// arrivals counts the incidents that arrived in a slice.
+func (w *world) arrivals(ctx context.Context, _ *rules.Rule, _ esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.slices = append(w.slices, slice)
+	a := &rules.Arrivals{Stats: esq.Stats{Requests: 1}}
+	for _, in := range w.incidents {
+		if in.arrives.Before(slice.From) || !in.arrives.Before(slice.To) || in.arrives.After(w.clock.Now()) {
+			continue
+		}
+		if a.Count == 0 || in.time.Before(a.First) {
+			a.First = in.time
+		}
+		if a.Count == 0 || in.time.After(a.Last) {
+			a.Last = in.time
+		}
+		a.Count++
+	}
+	return a, nil
+}
+
+// always says that something has arrived, all of it at once.
+func always(_ context.Context, _ *rules.Rule, _ esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {
+	return &rules.Arrivals{Count: 1, First: slice.From, Last: slice.To}, nil
+}
+
+// quiet says that nothing has arrived.
+func quiet(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Arrivals, error) {
+	return &rules.Arrivals{}, nil
+}
+
+// arrivedAt says that something has arrived that happened at a time.
+func arrivedAt(t time.Time) scheduler.Arrivals {
+	return func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Arrivals, error) {
+		return &rules.Arrivals{Count: 1, First: t, Last: t}, nil
+	}
 }
 
 func alertOf(r *rules.Rule, in incident) rules.Alert {
@@ -102,7 +148,7 @@ func TestOnce(t *testing.T) {
 		{"second", after(4 * time.Minute), after(4 * time.Minute)},
 	}}
 	store := newCabinet()
-	s := scheduler.New(scheduler.Options{Rules: set(every("r", 5*time.Minute)), Engine: store, Clock: clock, Evaluate: w.evaluate})
+	s := scheduler.New(scheduler.Options{Rules: set(every("r", 5*time.Minute)), Engine: store, Clock: clock, Arrivals: w.arrivals, Evaluate: w.evaluate})
 
 	steps := []struct {
 		at         time.Duration
@@ -113,30 +159,33 @@ func TestOnce(t *testing.T) {
 		{3 * time.Second, 1, scheduler.Counts{Created: 1}, "2024-02-22T08:00:03Z"},
 		{4 * time.Minute, 0, scheduler.Counts{}, "2024-02-22T08:00:03Z"},
 		{5*time.Minute + time.Second, 1, scheduler.Counts{Created: 1}, "2024-02-22T08:05:01Z"},
-		{10*time.Minute + 2*time.Second, 1, scheduler.Counts{Unchanged: 1}, "2024-02-22T08:10:02Z"},
-		{2 * time.Minute, 0, scheduler.Counts{}, "2024-02-22T08:10:02Z"}, // the clock is set back
-		{10*time.Minute + 3*time.Second, 0, scheduler.Counts{}, "2024-02-22T08:10:02Z"},
+		{10*time.Minute + 2*time.Second, 1, scheduler.Counts{}, "2024-02-22T08:10:02Z"},
+		// The clock is set back: nothing is due, but what was covered ahead of
+		// it is searched once more when it has come.
+		{2 * time.Minute, 0, scheduler.Counts{}, "2024-02-22T08:02:00Z"},
+		{10*time.Minute + 3*time.Second, 1, scheduler.Counts{Unchanged: 1}, "2024-02-22T08:10:02Z"},
 		{time.Hour, 1, scheduler.Counts{}, "2024-02-22T09:00:00Z"}, // after downtime
 	}
 	for _, step := range steps {
 		clock.Set(after(step.at))
 		sum := once(t, s)
 		got := sum.Rules[0]
-		if got.Err != nil || got.Runs != step.runs || got.Alerts != step.alerts || store.checkpoint("r") != step.checkpoint {
-			t.Errorf("at %v: %+v, checkpoint %s", step.at, got, store.checkpoint("r"))
+		if got.Err != nil || got.Runs != step.runs || got.Alerts != step.alerts || store.coveredUntil("r") != step.checkpoint {
+			t.Errorf("at %v: %+v, checkpoint %s", step.at, got, store.coveredUntil("r"))
 		}
 	}
 	want := []rules.Window{
 		{From: after(-10 * time.Minute), To: after(3 * time.Second)},
-		{From: after(3*time.Second - 5*time.Minute), To: after(5*time.Minute + time.Second)},
-		{From: after(time.Second), To: after(10*time.Minute + 2*time.Second)},
-		{From: after(5*time.Minute + 2*time.Second), To: after(time.Hour)},
+		{From: after(3 * time.Second), To: after(5*time.Minute + time.Second)},
+		{From: after(5*time.Minute + time.Second), To: after(10*time.Minute + 2*time.Second)},
+		{From: after(2 * time.Minute), To: after(10*time.Minute + 2*time.Second)},
+		{From: after(10*time.Minute + 2*time.Second), To: after(time.Hour)},
 	}
-	if diff := cmp.Diff(want, w.asked); diff != "" {
-		t.Errorf("windows (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, w.slices); diff != "" {
+		t.Errorf("slices (-want +got):\n%s", diff)
 	}
-	if len(store.records()) != 4 {
-		t.Errorf("%d run records, want 4", len(store.records()))
+	if len(store.records()) != 5 {
+		t.Errorf("%d run records, want 5", len(store.records()))
 	}
 }
 
@@ -145,10 +194,17 @@ func TestRunRecord(t *testing.T) {
 	store := newCabinet()
 	warnings := make([]string, 120)
 	for i := range warnings {
-		warnings[i] = "w"
+		warnings[i] = fmt.Sprint("w", i)
 	}
 	s := scheduler.New(scheduler.Options{
 		Rules: set(every("good", time.Minute), every("bad", time.Minute)), Engine: store, Clock: clock,
+		Arrivals: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Arrivals, error) {
+			return &rules.Arrivals{Count: 5, First: after(-time.Hour), Last: day, Stats: esq.Stats{Requests: 2}, Warnings: []string{"w0"},
+				Sources: []rules.SourceArrivals{
+					{Stage: "one", View: "v", Source: "s", Count: 5, Late: 3, First: after(-time.Hour), Last: day},
+					{Stage: "two", NoIndex: true},
+				}}, nil
+		},
 		Evaluate: func(_ context.Context, r *rules.Rule, _ esq.Searcher, _ rules.Window) (*rules.Result, error) {
 			if r.ID == "bad" {
 				return nil, &esq.PartialError{Op: "search", Reason: strings.Repeat("é", 5000)}
@@ -178,16 +234,22 @@ func TestRunRecord(t *testing.T) {
 		return map[string]any{"id": id, "name": "Rule " + id, "fingerprint": "f1"}
 	}
 	now := "2024-02-22T08:00:00.000Z"
-	window := map[string]any{"from": "2024-02-22T07:58:00.000Z", "to": now}
+	slice := map[string]any{"from": "2024-02-22T07:58:00.000Z", "to": now}
+	window := map[string]any{"from": "2024-02-22T07:00:00.000Z", "to": now}
 	if n := len(good["warnings"].([]any)); n != 100 {
 		t.Errorf("%d warnings, want 100", n)
 	}
 	delete(good, "warnings")
 	want := map[string]any{
-		"@timestamp": now, "kind": "run", "format": 1.0, "replay": false, "rule": rule("good"), "window": window,
+		"@timestamp": now, "kind": "run", "format": 2.0, "replay": false, "rule": rule("good"), "window": window, "windows": 1.0,
+		"slice": slice, "ticket": 1.0, "covered_until": now, "arrived": 5.0, "late": 3.0,
+		"sources": []any{
+			map[string]any{"stage": "one", "view": "v", "source": "s", "count": 5.0, "late": 3.0, "no_index": false},
+			map[string]any{"stage": "two", "count": 0.0, "late": 0.0, "no_index": true},
+		},
 		"started": now, "finished": now, "took_ms": 0.0, "outcome": "success", "warnings_omitted": 20.0,
-		"engine": map[string]any{"requests": 7.0, "hits": 9.0, "took_ms": 1000.0, "broken": 1.0},
-		"alerts": map[string]any{"created": 1.0, "updated": 0.0, "unchanged": 0.0},
+		"engine": map[string]any{"requests": 9.0, "hits": 9.0, "took_ms": 1000.0, "broken": 1.0},
+		"alerts": map[string]any{"created": 1.0, "updated": 0.0, "unchanged": 0.0, "retracted": 0.0, "left_deleted": 0.0},
 		"stages": []any{
 			map[string]any{"stage": "one", "documents": 4.0, "rows": 2.0, "skipped": false},
 			map[string]any{"stage": "two", "documents": 0.0, "rows": 0.0, "skipped": true},
@@ -200,8 +262,11 @@ func TestRunRecord(t *testing.T) {
 	if !strings.HasPrefix(text, "evaluate: search: answer is not whole: é") || len(text) > 2100 || !strings.HasSuffix(text, "é…") {
 		t.Errorf("error in the record of the failure: %s", text)
 	}
-	if store.checkpoint("bad") != "2024-02-22T07:58:00Z" || store.checkpoint("good") != "2024-02-22T08:00:00Z" {
-		t.Errorf("checkpoints: bad %q, good %q", store.checkpoint("bad"), store.checkpoint("good"))
+	if bad["covered_until"] != "2024-02-22T07:58:00.000Z" {
+		t.Errorf("the failure says covered until %v", bad["covered_until"])
+	}
+	if store.coveredUntil("bad") != "2024-02-22T07:58:00Z" || store.coveredUntil("good") != "2024-02-22T08:00:00Z" {
+		t.Errorf("checkpoints: bad %q, good %q", store.coveredUntil("bad"), store.coveredUntil("good"))
 	}
 }
 
@@ -227,12 +292,13 @@ func TestAlertDocument(t *testing.T) {
 				Columns: map[string][]esq.Value{"file.name": {esq.Str("f")}}}}}},
 	}
 	s := scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock,
+		Arrivals: always,
 		Evaluate: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
 			return &rules.Result{Alerts: []rules.Alert{found}}, nil
 		}})
 	once(t, s)
 	want, err := mappings.Alert{
-		ID: "x", Written: day, Anchor: found.Anchor, Start: found.Start, End: found.End,
+		ID: "x", Written: day, Ticket: 1, Anchor: found.Anchor, Start: found.Start, End: found.End,
 		Rule: mappings.Rule{ID: "r", Name: "N", Description: "D", Type: "sequence", Severity: "high", RiskScore: 73,
 			Author: []string{"A"}, License: "L", Tags: []string{"T"}, References: []string{"R"}, FalsePositives: []string{"F"},
 			Note: "No", Version: 2, Fingerprint: "f1",
@@ -256,10 +322,14 @@ func TestAlertDocument(t *testing.T) {
 
 func TestWindowedRules(t *testing.T) {
 	clock := scheduler.NewVirtualClock(day)
-	w := &world{clock: clock}
+	w := &world{clock: clock, incidents: []incident{
+		{"late", after(-30 * time.Minute), after(20 * time.Minute)},
+		{"slow", after(50 * time.Minute), after(59*time.Minute + 55*time.Second)},
+		{"early", after(4*time.Hour + 5*time.Minute), after(3 * time.Hour)},
+	}}
 	r := windowed("r", time.Hour)
 	r.Lateness, r.Settle = 20*time.Minute, 10*time.Minute
-	s := scheduler.New(scheduler.Options{Rules: set(r), Engine: newCabinet(), Clock: clock, Evaluate: w.evaluate})
+	s := scheduler.New(scheduler.Options{Rules: set(r), Engine: newCabinet(), Clock: clock, Arrivals: w.arrivals, Evaluate: w.evaluate})
 	hour := func(n int) rules.Window {
 		return rules.Window{From: after(time.Duration(n-1) * time.Hour), To: after(time.Duration(n) * time.Hour)}
 	}
@@ -271,7 +341,10 @@ func TestWindowedRules(t *testing.T) {
 		{"first", 0, []rules.Window{hour(0)}},
 		{"not due", 59 * time.Minute, nil},
 		{"again for late events", time.Hour, []rules.Window{hour(0), hour(1)}},
+		// What had arrived just before the last run may not have been searchable.
 		{"after downtime", 4*time.Hour + time.Minute, []rules.Window{hour(1), hour(2), hour(3), hour(4)}},
+		{"no window before it is due", 5*time.Hour - time.Second, nil},
+		{"then it is", 5 * time.Hour, []rules.Window{hour(5)}},
 	} {
 		w.asked = nil
 		clock.Set(after(step.at))
@@ -288,6 +361,7 @@ func TestWindowedRuleFailsInTheMiddle(t *testing.T) {
 	store := newCabinet()
 	fail := false
 	s := scheduler.New(scheduler.Options{Rules: set(windowed("r", time.Hour)), Engine: store, Clock: clock,
+		Arrivals: quiet,
 		Evaluate: func(_ context.Context, _ *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
 			if fail && w.To.Equal(after(2*time.Hour)) {
 				return nil, errDown
@@ -297,12 +371,12 @@ func TestWindowedRuleFailsInTheMiddle(t *testing.T) {
 	once(t, s)
 	fail = true
 	clock.Set(after(3 * time.Hour))
-	if sum := once(t, s); sum.Rules[0].Runs != 2 || !errors.Is(sum.Rules[0].Err, errDown) || store.checkpoint("r") != "2024-02-22T09:00:00Z" {
-		t.Errorf("%+v, checkpoint %s", sum.Rules[0], store.checkpoint("r"))
+	if sum := once(t, s); sum.Rules[0].Runs != 2 || !errors.Is(sum.Rules[0].Err, errDown) || store.coveredUntil("r") != "2024-02-22T09:00:00Z" {
+		t.Errorf("%+v, checkpoint %s", sum.Rules[0], store.coveredUntil("r"))
 	}
 	fail = false
-	if sum := once(t, s); sum.Rules[0].Runs != 2 || sum.Err() != nil || store.checkpoint("r") != "2024-02-22T11:00:00Z" {
-		t.Errorf("%+v, checkpoint %s", sum.Rules[0], store.checkpoint("r"))
+	if sum := once(t, s); sum.Rules[0].Runs != 2 || sum.Err() != nil || store.coveredUntil("r") != "2024-02-22T11:00:00Z" {
+		t.Errorf("%+v, checkpoint %s", sum.Rules[0], store.coveredUntil("r"))
 	}
 }
 
@@ -311,17 +385,22 @@ func TestChangedRuleKeepsItsCoverage(t *testing.T) {
 	store := newCabinet()
 	w := &world{clock: clock}
 	r := every("r", time.Hour)
-	once(t, scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock, Evaluate: w.evaluate}))
+	once(t, scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock, Arrivals: w.arrivals, Evaluate: w.evaluate}))
 	changed := every("r", time.Hour)
 	changed.Fingerprint = "f2"
 	clock.Set(after(time.Hour))
-	once(t, scheduler.New(scheduler.Options{Rules: set(changed), Engine: store, Clock: clock, Evaluate: w.evaluate}))
-	if want := (rules.Window{From: after(-time.Hour), To: after(time.Hour)}); w.asked[1] != want {
-		t.Errorf("window %v, want %v", w.asked[1], want)
+	once(t, scheduler.New(scheduler.Options{Rules: set(changed), Engine: store, Clock: clock, Arrivals: w.arrivals, Evaluate: w.evaluate}))
+	if want := (rules.Window{From: day, To: after(time.Hour)}); w.slices[1] != want {
+		t.Errorf("slice %v, want %v", w.slices[1], want)
 	}
-	state := store.under("detections-stitch.state")["detections-stitch.state/checkpoint-r"]
-	if got := state["rule"].(map[string]any)["fingerprint"]; got != "f2" {
-		t.Errorf("fingerprint %v", got)
+	// Each version has its own ledger; that of the old one stays as it was.
+	state := store.under("detections-stitch.state")
+	old, fresh := state["detections-stitch.state/ledger-r-f1"], state["detections-stitch.state/ledger-r-f2"]
+	if old["until"] != "2024-02-22T08:00:00Z" || fresh["start"] != "2024-02-22T08:00:00Z" || fresh["covered_until"] != "2024-02-22T09:00:00Z" {
+		t.Errorf("old %v\nnew %v", old, fresh)
+	}
+	if fresh["ticket"].(float64) <= old["ticket"].(float64) {
+		t.Errorf("tickets: old %v, new %v", old["ticket"], fresh["ticket"])
 	}
 }
 
@@ -329,13 +408,13 @@ func TestChangedRuleKeepsItsCoverage(t *testing.T) {
 // checkpoint never gets ahead of the alerts, and the next run makes up for it.
 func TestAnyCallMayFail(t *testing.T) {
 	r := every("r", 5*time.Minute)
-	incidents := []incident{{"a", after(-time.Minute), day}, {"b", after(-2 * time.Minute), day}}
+	incidents := []incident{{"a", after(-time.Minute), after(-1)}, {"b", after(-2 * time.Minute), after(-1)}}
 	want := []string{"detections-stitch.alerts-2024.02/r-a", "detections-stitch.alerts-2024.02/r-b"}
 	const start = "2024-02-22T07:50:00Z"
 	run := func(store *cabinet, now time.Time) scheduler.Summary {
 		clock := scheduler.NewVirtualClock(now)
 		w := &world{clock: clock, incidents: incidents}
-		return once(t, scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock, Evaluate: w.evaluate}))
+		return once(t, scheduler.New(scheduler.Options{Rules: set(r), Engine: store, Clock: clock, Arrivals: w.arrivals, Evaluate: w.evaluate}))
 	}
 	perfect := newCabinet()
 	run(perfect, day)
@@ -362,8 +441,8 @@ func TestAnyCallMayFail(t *testing.T) {
 					t.Error("no error")
 				}
 				alerts := slices.Sorted(maps.Keys(store.alerts()))
-				if store.checkpoint("r") > start && !slices.Equal(alerts, want) {
-					t.Errorf("checkpoint %s with alerts %q", store.checkpoint("r"), alerts)
+				if store.coveredUntil("r") > start && !slices.Equal(alerts, want) {
+					t.Errorf("checkpoint %s with alerts %q", store.coveredUntil("r"), alerts)
 				}
 				store.fail = nil
 				if sum := run(store, after(5*time.Minute)); sum.Err() != nil {
@@ -372,8 +451,8 @@ func TestAnyCallMayFail(t *testing.T) {
 				if diff := cmp.Diff(want, slices.Sorted(maps.Keys(store.alerts()))); diff != "" {
 					t.Errorf("alerts in the end (-want +got):\n%s", diff)
 				}
-				if store.checkpoint("r") != "2024-02-22T08:05:00Z" {
-					t.Errorf("checkpoint in the end %s", store.checkpoint("r"))
+				if store.coveredUntil("r") != "2024-02-22T08:05:00Z" {
+					t.Errorf("checkpoint in the end %s", store.coveredUntil("r"))
 				}
 			})
 		}
@@ -386,6 +465,7 @@ func TestAlertOfAnotherMonth(t *testing.T) {
 	store := newCabinet()
 	anchor := time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC)
 	s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Minute)), Engine: store, Clock: clock,
+		Arrivals: always,
 		Evaluate: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
 			return &rules.Result{Alerts: []rules.Alert{{ID: "x", Anchor: anchor, Start: anchor, End: anchor}}}, nil
 		}})
@@ -410,6 +490,7 @@ func TestAlertConflict(t *testing.T) {
 	store := newCabinet()
 	end := day
 	s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Minute)), Engine: store, Clock: clock,
+		Arrivals: always,
 		Evaluate: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
 			return &rules.Result{Alerts: []rules.Alert{{ID: "x", Anchor: day, Start: day, End: end}}}, nil
 		}})
@@ -441,45 +522,8 @@ func TestAlertConflict(t *testing.T) {
 	left = 1000
 	end = end.Add(time.Second)
 	clock.Set(after(2 * time.Minute))
-	if sum := once(t, s); sum.Err() == nil || store.checkpoint("r") != "2024-02-22T08:01:00Z" {
-		t.Errorf("%+v, checkpoint %s", sum.Rules[0], store.checkpoint("r"))
-	}
-}
-
-// Two schedulers at once: the checkpoint is the farther one, and one that was
-// set back on purpose stays back.
-func TestCheckpointConflict(t *testing.T) {
-	for _, tt := range []struct{ name, other, want string }{
-		{"another is farther", "2024-02-22T09:30:00Z", "2024-02-22T09:30:00Z"},
-		{"another is between", "2024-02-22T08:30:00Z", "2024-02-22T09:00:00Z"},
-		{"set back", "2024-02-21T00:00:00Z", "2024-02-21T00:00:00Z"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			clock := scheduler.NewVirtualClock(day)
-			store := newCabinet()
-			w := &world{clock: clock}
-			s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Hour)), Engine: store, Clock: clock, Evaluate: w.evaluate})
-			once(t, s)
-			ref := esq.Ref{Index: "detections-stitch.state", ID: "checkpoint-r"}
-			meddled := false
-			store.before = func(ops []esq.Write) {
-				if ops[0].Ref != ref || meddled {
-					return
-				}
-				meddled = true
-				store.mu.Lock()
-				defer store.mu.Unlock()
-				source := strings.Replace(string(store.documents[ref].Source), `"checkpoint":"2024-02-22T08:00:00Z"`, `"checkpoint":"`+tt.other+`"`, 1)
-				store.write(esq.Write{Ref: ref, Source: json.RawMessage(source)})
-			}
-			clock.Set(after(time.Hour))
-			if sum := once(t, s); sum.Err() != nil {
-				t.Error(sum.Err())
-			}
-			if got := store.checkpoint("r"); !meddled || got != tt.want {
-				t.Errorf("checkpoint %s, want %s", got, tt.want)
-			}
-		})
+	if sum := once(t, s); sum.Err() == nil || store.coveredUntil("r") != "2024-02-22T08:01:00Z" {
+		t.Errorf("%+v, checkpoint %s", sum.Rules[0], store.coveredUntil("r"))
 	}
 }
 
@@ -490,6 +534,7 @@ func TestFirstRunsFail(t *testing.T) {
 	down := true
 	var windows []rules.Window
 	s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Hour)), Engine: newCabinet(), Clock: clock,
+		Arrivals: always,
 		Evaluate: func(_ context.Context, _ *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
 			if down {
 				return nil, errDown
@@ -502,24 +547,16 @@ func TestFirstRunsFail(t *testing.T) {
 		down = h < 9
 		once(t, s)
 	}
-	want := []rules.Window{{From: after(-2 * time.Hour), To: after(9 * time.Hour)}}
-	if diff := cmp.Diff(want, windows); diff != "" {
-		t.Errorf("windows (-want +got):\n%s", diff)
+	slices.SortFunc(windows, func(a, b rules.Window) int { return a.From.Compare(b.From) })
+	if len(windows) == 0 || !windows[0].From.Equal(after(-2*time.Hour)) {
+		t.Fatalf("windows %v", windows)
 	}
-}
-
-func TestBrokenCheckpoint(t *testing.T) {
-	for _, source := range []string{`{}`, `[]`, `{"format":2,"start":"2024-02-22T08:00:00Z","first":"2024-02-22T08:00:00Z","checkpoint":"2024-02-22T08:00:00Z"}`, `{"format":1,"checkpoint":"soon"}`} {
-		store := newCabinet()
-		ref := esq.Ref{Index: "detections-stitch.state", ID: "checkpoint-r"}
-		store.write(esq.Write{Ref: ref, Source: json.RawMessage(source)})
-		s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Hour)), Engine: store, Clock: scheduler.NewVirtualClock(day)})
-		sum := once(t, s)
-		if err := sum.Err(); err == nil || !strings.Contains(err.Error(), "detections-stitch.state/checkpoint-r") || !strings.Contains(err.Error(), "Rule r") {
-			t.Errorf("%s: error %v", source, err)
+	for i := range windows[1:] {
+		if !windows[i+1].From.Equal(windows[i].To) {
+			t.Errorf("windows %v", windows)
 		}
-		if got := store.documents[ref]; string(got.Source) != source {
-			t.Errorf("%s was replaced by %s", source, got.Source)
-		}
+	}
+	if last := windows[len(windows)-1].To; !last.Equal(after(9 * time.Hour)) {
+		t.Errorf("windows until %v", last)
 	}
 }

@@ -5,26 +5,29 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/memory"
 )
 
-// cabinet is an engine that keeps documents and answers no searches. Its
-// methods may be told to fail.
+// cabinet is an engine that keeps documents and answers no questions about
+// others. Its methods may be told to fail.
 type cabinet struct {
 	esq.Searcher
 
 	mu        sync.Mutex
 	documents map[esq.Ref]esq.Document
 	seqNo     int64
-	calls     int // of all methods
-	writes    int // documents written
+	calls     int            // of all methods
+	writes    int            // documents written
+	finder    *memory.Engine // the documents as of foundAt
+	foundAt   int64
 
 	// fail is asked before each call, by its number and kind ("get", "find" or
 	// "bulk"), what goes wrong.
@@ -82,18 +85,21 @@ func (c *cabinet) Find(ctx context.Context, indices []string, q esq.Query, limit
 	if c.call("find") != nothing {
 		return nil, errDown
 	}
-	wanted, ok := q.(esq.IDs)
-	if !ok || len(indices) != 1 {
-		return nil, fmt.Errorf("cabinet: cannot answer %T", q)
-	}
-	prefix := strings.TrimSuffix(indices[0], "*")
-	var out []esq.Document
-	for ref, d := range c.documents {
-		if strings.HasPrefix(ref.Index, prefix) && slices.Contains(wanted.Values, ref.ID) && len(out) < limit {
-			out = append(out, d)
+	if c.finder == nil || c.foundAt != c.seqNo {
+		c.finder, c.foundAt = memory.New(memory.Options{Now: time.Now}), c.seqNo
+		var ops []esq.Write
+		for ref, d := range c.documents {
+			ops = append(ops, esq.Write{Ref: ref, Source: d.Source})
+		}
+		if _, err := c.finder.Bulk(ctx, ops, true); err != nil {
+			return nil, err
 		}
 	}
-	return out, nil
+	found, err := c.finder.Find(ctx, indices, q, limit)
+	for i, d := range found {
+		found[i] = c.documents[d.Ref]
+	}
+	return found, err
 }
 
 func (c *cabinet) Bulk(ctx context.Context, ops []esq.Write, _ bool) ([]esq.Outcome, error) {
@@ -164,9 +170,27 @@ func (c *cabinet) records() []map[string]any {
 	return out
 }
 
-// checkpoint returns what is stored of a rule's checkpoint, "" if nothing is.
-func (c *cabinet) checkpoint(rule string) string {
-	doc := c.under("detections-stitch.state")["detections-stitch.state/checkpoint-"+rule]
-	text, _ := doc["checkpoint"].(string)
+// ledger returns what is stored of a rule's ledger, nil if nothing is.
+func (c *cabinet) ledger(rule string) map[string]any {
+	for name, doc := range c.under("detections-stitch.state") {
+		if strings.HasPrefix(name, "detections-stitch.state/ledger-"+rule+"-") {
+			return doc
+		}
+	}
+	return nil
+}
+
+// coveredUntil returns how far a rule is covered without a hole, "" if it has
+// no ledger.
+func (c *cabinet) coveredUntil(rule string) string {
+	text, _ := c.ledger(rule)["covered_until"].(string)
 	return text
+}
+
+// remove deletes a document, as a person may.
+func (c *cabinet) remove(ref esq.Ref) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.documents, ref)
+	c.seqNo++
 }
