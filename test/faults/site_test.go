@@ -158,7 +158,6 @@ func (s *site) command(ctx context.Context, urls []string, args ...string) *exec
 type process struct {
 	cmd      *exec.Cmd
 	out, log bytes.Buffer
-	killed   bool
 	done     chan struct{}
 	err      error // set when done is closed
 }
