@@ -19,7 +19,7 @@ func drawHistory(t *rapid.T, all map[string]*subject) History {
 	length := rapid.SampledFrom(s.lengths).Draw(t, "length")
 	h := History{Rule: name}
 	// Events come in bursts and as whole chains, or there would be hardly an alert.
-	bursts := rapid.SliceOfN(rapid.IntRange(0, int(length/s.step)), 1, 3).Draw(t, "bursts")
+	bursts := rapid.SliceOfN(rapid.IntRange(-10, int(length/s.step)), 1, 3).Draw(t, "bursts")
 	for range rapid.SampledFrom([]int{1, 1, 2, 2, 3}).Draw(t, "chains") {
 		h.Documents = drawChain(t, s, h, bursts)
 	}

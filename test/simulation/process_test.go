@@ -147,7 +147,7 @@ func (p *process) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, erro
 	if err != nil {
 		return nil, err
 	}
-	docs, err := p.world.get(ctx, refs)
+	docs, err := p.world.store.get(ctx, refs)
 	if err := p.answer(kind, "get", err); err != nil {
 		return nil, err
 	}
@@ -160,7 +160,7 @@ func (p *process) Find(ctx context.Context, indices []string, q esq.Query, limit
 	if err != nil {
 		return nil, err
 	}
-	docs, err := p.world.find(ctx, indices, q, limit)
+	docs, err := p.world.store.find(ctx, indices, q, limit, p.world.now)
 	if err := p.answer(kind, "find", err); err != nil {
 		return nil, err
 	}
@@ -168,26 +168,26 @@ func (p *process) Find(ctx context.Context, indices []string, q esq.Query, limit
 }
 
 // Bulk implements [esq.Store].
-func (p *process) Bulk(ctx context.Context, ops []esq.Write, _ bool) ([]esq.Outcome, error) {
+func (p *process) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]esq.Outcome, error) {
 	kind, err := p.fault(ctx)
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case Items:
-		return p.everyOther(ctx, ops)
+		return p.everyOther(ops, refresh), nil
 	case Partial, KilledHalfWay:
 		ops = ops[:len(ops)/2]
 	}
-	outcomes, err := p.world.bulk(ctx, ops)
-	if err := p.answer(kind, "bulk", err); err != nil {
+	outcomes := p.world.write(ops, refresh)
+	if err := p.answer(kind, "bulk", nil); err != nil {
 		return nil, err
 	}
 	return outcomes, nil
 }
 
 // everyOther carries out the second, fourth and so on of ops and refuses the rest.
-func (p *process) everyOther(ctx context.Context, ops []esq.Write) ([]esq.Outcome, error) {
+func (p *process) everyOther(ops []esq.Write, refresh bool) []esq.Outcome {
 	out := make([]esq.Outcome, len(ops))
 	for i, op := range ops {
 		if i%2 == 0 {
@@ -195,11 +195,7 @@ func (p *process) everyOther(ctx context.Context, ops []esq.Write) ([]esq.Outcom
 			out[i] = esq.Outcome{Status: err.Status, Err: err}
 			continue
 		}
-		o, err := p.world.write(ctx, op)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = o
+		out[i] = p.world.write([]esq.Write{op}, refresh)[0]
 	}
-	return out, nil
+	return out
 }

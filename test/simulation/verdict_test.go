@@ -69,7 +69,7 @@ func simulate(t testing.TB, s *subject, h History, log *slog.Logger) verdict {
 			v.kills++
 		}
 	}
-	v.writes = w.writes
+	v.writes = w.store.writes
 	v.judge(w, h)
 	for _, text := range w.wrong {
 		v.wrong(&v.other, "%s", text)
@@ -113,15 +113,11 @@ func (h History) changed() bool {
 	return slices.ContainsFunc(h.Processes, func(p Process) bool { return p.Changed })
 }
 
-// state is the documents of the state index that say how far a rule is.
+// progress is the documents of the state index that say how far a rule is.
 func (w *world) progress() []object {
 	var out []object
-	docs, err := w.find(w.t.Context(), []string{mappings.Names{}.State()}, esq.MatchAll{}, 0)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, d := range docs {
-		if strings.HasPrefix(d.ID, "checkpoint-") || strings.HasPrefix(d.ID, "ledger-") {
+	for _, d := range w.store.all(w.t, mappings.Names{}.State()) {
+		if strings.HasPrefix(d.ID, "ledger-") {
 			out = append(out, w.decode(d.Source))
 		}
 	}
@@ -150,14 +146,20 @@ func (w *world) caughtUp(now time.Time) bool {
 	list := w.progress()
 	return len(list) > 0 && slices.ContainsFunc(list, func(o object) bool {
 		until := instant(o, "covered_until")
-		return until.IsZero() || !until.Before(now.Add(-time.Duration(w.subject.interval)*time.Millisecond))
+		return !until.Before(now.Add(-time.Duration(w.subject.interval) * time.Millisecond))
 	})
 }
 
-// early reports whether the scheduler keeps checkpoints: then it promises
-// neither that no alert is stale nor that a deleted one stays away.
-func (w *world) early() bool {
-	return slices.ContainsFunc(w.progress(), func(o object) bool { return o["checkpoint"] != nil })
+// fingerprint is that of the rule that wrote an alert. What the rule wrote
+// before it was changed stays.
+func (w *world) fingerprint(d esq.Document) string {
+	var alert struct {
+		Stitch struct{ Rule struct{ Fingerprint string } }
+	}
+	if err := json.Unmarshal(d.Source, &alert); err != nil {
+		w.t.Fatalf("alert %s: %v", d.Source, err)
+	}
+	return alert.Stitch.Rule.Fingerprint
 }
 
 // extent is where the rule's coverage begins.
@@ -203,7 +205,7 @@ func (v *verdict) judge(w *world, h History) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(got)) {
-		if want[id] == nil && !w.early() {
+		if want[id] == nil && !(h.changed() && w.fingerprint(got[id]) == w.subject.rule.Fingerprint) {
 			v.wrong(&v.stale, "stale: alert %s of %s", id, w.brief(got[id].Source))
 		}
 	}
@@ -226,20 +228,19 @@ func (w *world) brief(raw json.RawMessage) string {
 	return text.String()
 }
 
-// optional reports whether an alert may be missing because some of it was there
-// before the rule's coverage began.
+// optional reports whether an alert may be missing because all of it had
+// arrived before the rule's coverage began.
 func (v *verdict) optional(w *world, h History, x extent, raw json.RawMessage) bool {
-	e := evidenceOf(w.t, raw)
-	for _, stage := range e.Stitch.Chain {
+	for _, stage := range evidenceOf(w.t, raw).Stitch.Chain {
 		for _, listed := range stage.Documents {
 			for _, d := range h.Documents {
-				if d.ID == listed.ID && (d.Event.at().Before(x.start) || d.Stamp.at().Before(x.start)) {
-					return true
+				if d.ID == listed.ID && !d.Stamp.at().Before(x.start) {
+					return false
 				}
 			}
 		}
 	}
-	return false
+	return true
 }
 
 // judgeAnalyst checks that what an analyst wrote is still there.
@@ -286,11 +287,11 @@ func latest(documents []Document) []Document {
 // that is claimed to be covered are there.
 func claims(h History) func(w *world, op esq.Write) {
 	return func(w *world, op esq.Write) {
-		if !strings.HasPrefix(op.ID, "checkpoint-") && !strings.HasPrefix(op.ID, "ledger-") {
+		if !strings.HasPrefix(op.ID, "ledger-") {
 			return
 		}
 		state := w.decode(op.Source)
-		covered := coveredBy(state)
+		covered := coveredBy(state, w.subject.settle)
 		var claimed []Document
 		for _, d := range h.Documents {
 			if d.Visible < w.oldest && covered(d) {
@@ -325,18 +326,16 @@ func (w *world) deletedAnchor(id string) bool {
 	return false
 }
 
-// coveredBy reads what a document of progress claims to be covered.
-func coveredBy(state object) func(Document) bool {
-	if intervals, ok := state["covered"].([]any); ok {
-		return func(d Document) bool {
-			return slices.ContainsFunc(intervals, func(i any) bool {
-				o, _ := i.(object)
-				return !d.Stamp.at().Before(instant(o, "from")) && d.Stamp.at().Before(instant(o, "to"))
-			})
-		}
-	}
-	start, until := instant(state, "start"), instant(state, "checkpoint")
+// coveredBy reads what a document of progress claims to be covered. What is
+// seen after its stamp is claimed once the time when it was seen is covered,
+// by a clock that may be a little ahead.
+func coveredBy(state object, settle ms) func(Document) bool {
+	intervals, _ := state["covered"].([]any)
 	return func(d Document) bool {
-		return !d.Event.at().Before(start) && d.Event.at().Before(until) && d.Stamp.at().Before(until)
+		from, to := min(d.Stamp, d.Visible).at(), (max(d.Stamp, d.Visible) + settle/2).at()
+		return slices.ContainsFunc(intervals, func(i any) bool {
+			o, _ := i.(object)
+			return !from.Before(instant(o, "from")) && to.Before(instant(o, "to"))
+		})
 	}
 }

@@ -3,12 +3,11 @@ package simulation
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -26,16 +25,12 @@ type world struct {
 	coming    []Document // not yet visible, the next first
 	deeds     []Deed     // not yet done, the next first
 
-	// kept holds alerts, run records and state. The embedded engine deletes
-	// nothing; deleted says at which version a document was.
-	kept    *memory.Engine
-	deleted map[esq.Ref]esq.Document
+	store *store
 
 	analyst map[string]object // by alert: the fields the analyst set
 	removed map[string]string // by alert: what it said when the analyst deleted it last
-	writes  int
-	oldest  ms       // when the oldest run still at work began
-	wrong   []string // what must never happen and did
+	oldest  ms                // when the oldest run still at work began
+	wrong   []string          // what must never happen and did
 	watch   func(w *world, op esq.Write)
 }
 
@@ -43,10 +38,9 @@ func newWorld(t testing.TB, s *subject, h History) *world {
 	w := &world{
 		t: t, subject: s, now: math.MinInt64,
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
-		deleted: map[esq.Ref]esq.Document{}, analyst: map[string]object{}, removed: map[string]string{},
+		store: newStore(), analyst: map[string]object{}, removed: map[string]string{},
 	}
 	w.documents = memory.New(memory.Options{Now: base.Local})
-	w.kept = memory.New(memory.Options{Now: base.Local})
 	slices.SortStableFunc(w.coming, func(a, b Document) int { return cmp.Compare(a.Visible, b.Visible) })
 	slices.SortStableFunc(w.deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
 	return w
@@ -79,79 +73,38 @@ func load(t testing.TB, into *memory.Engine, s *subject, d Document) {
 	}
 }
 
-// there returns the documents that are not deleted.
-func (w *world) there(docs []esq.Document) []esq.Document {
-	return slices.DeleteFunc(docs, func(d esq.Document) bool { _, gone := w.deleted[d.Ref]; return gone })
-}
-
-func (w *world) find(ctx context.Context, indices []string, q esq.Query, limit int) ([]esq.Document, error) {
-	docs, err := w.kept.Find(ctx, indices, q, 0)
-	if err != nil {
-		return nil, err
-	}
-	docs = w.there(docs)
-	if limit > 0 && len(docs) > limit {
-		docs = docs[:limit]
-	}
-	return docs, nil
-}
-
-func (w *world) get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error) {
-	docs, err := w.kept.Get(ctx, refs)
-	for i, d := range docs {
-		if _, gone := w.deleted[d.Ref]; gone {
-			docs[i] = esq.Document{Ref: d.Ref}
+// write carries out a bulk request and looks at what became of it.
+func (w *world) write(ops []esq.Write, refresh bool) []esq.Outcome {
+	var back []esq.Write
+	for _, op := range ops {
+		if w.store.isDeleted(op.Ref) && w.isAlert(op.Ref) {
+			back = append(back, op)
 		}
 	}
-	return docs, err
-}
-
-func (w *world) bulk(ctx context.Context, ops []esq.Write) ([]esq.Outcome, error) {
-	out := make([]esq.Outcome, len(ops))
+	outcomes, err := w.store.bulk(ops, refresh, w.now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, op := range back {
+		if !w.store.isDeleted(op.Ref) {
+			w.comesBack(op)
+		}
+	}
 	for i, op := range ops {
-		o, err := w.write(ctx, op)
-		if err != nil {
-			return nil, err
+		if outcomes[i].Err == nil && w.watch != nil {
+			w.watch(w, op)
 		}
-		out[i] = o
 	}
-	return out, nil
-}
-
-func (w *world) write(ctx context.Context, op esq.Write) (esq.Outcome, error) {
-	asked := op
-	if old, gone := w.deleted[op.Ref]; gone {
-		if op.Match != nil {
-			err := &esq.ResponseError{Op: "write " + op.ID, Status: http.StatusConflict, Type: "version_conflict_engine_exception", Reason: "document does not exist"}
-			return esq.Outcome{Status: err.Status, Err: err}, nil
-		}
-		op.Create, op.Match = false, &old
-	}
-	outcomes, err := w.kept.Bulk(ctx, []esq.Write{op}, true)
-	if err != nil {
-		return esq.Outcome{}, err
-	}
-	if o := outcomes[0]; o.Err != nil {
-		return o, nil
-	}
-	w.writes++
-	if _, gone := w.deleted[op.Ref]; gone && w.isAlert(op.Ref) {
-		w.comesBack(op)
-	}
-	delete(w.deleted, op.Ref)
-	if w.watch != nil {
-		w.watch(w, asked)
-	}
-	return outcomes[0], nil
+	return outcomes
 }
 
 func (w *world) isAlert(r esq.Ref) bool {
-	return len(r.Index) > len(mappings.Names{}.Alerts()) && r.Index[:len(mappings.Names{}.Alerts())] == mappings.Names{}.Alerts()
+	return strings.HasPrefix(r.Index, mappings.Names{}.Alerts())
 }
 
 // comesBack checks that an alert that an analyst deleted says something new.
 func (w *world) comesBack(op esq.Write) {
-	if w.removed[op.ID] == w.content(op.Source) && !w.early() {
+	if w.removed[op.ID] == w.content(op.Source) {
 		w.wrongf("alert %s was deleted by the analyst and came back without new evidence", op.ID)
 	}
 }
@@ -162,10 +115,7 @@ func (w *world) wrongf(format string, args ...any) {
 
 // alerts are the alert documents in the store, in the order of their ids.
 func (w *world) alerts() []esq.Document {
-	docs, err := w.find(context.Background(), []string{mappings.Names{}.AlertPattern()}, esq.MatchAll{}, 0)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	docs := w.store.all(w.t, mappings.Names{}.AlertPattern())
 	slices.SortFunc(docs, func(a, b esq.Document) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Index, b.Index)) })
 	return docs
 }
@@ -179,7 +129,7 @@ func (w *world) do(d Deed) {
 	}
 	doc := alerts[d.Alert%len(alerts)]
 	if d.Kind == Delete {
-		w.deleted[doc.Ref] = doc
+		w.store.delete(doc, w.now)
 		w.removed[doc.ID] = w.content(doc.Source)
 		delete(w.analyst, doc.ID)
 		return
@@ -200,9 +150,7 @@ func (w *world) do(d Deed) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.kept.Bulk(context.Background(), []esq.Write{{Ref: doc.Ref, Source: raw}}, true); err != nil {
-		w.t.Fatal(err)
-	}
+	w.write([]esq.Write{{Ref: doc.Ref, Source: raw}}, false)
 }
 
 func (w *world) decode(raw json.RawMessage) object {
