@@ -57,17 +57,16 @@ func keyText(key []esq.Value) string {
 
 // alert makes the alert of a match.
 func (e *evaluation) alert(m sequence.Match) Alert {
-	a := Alert{ID: e.alertID(m), Columns: map[string][]esq.Value{}}
-	for i, name := range e.by {
-		a.By = append(a.By, KeyValue{Name: name, Value: m.Key[i]})
-	}
+	a := Alert{ID: e.alertID(m), By: e.keyValues(m), Columns: map[string][]esq.Value{}}
 	events := make([][]*event, len(e.stages))
 	first, last := int64(0), int64(0)
 	for i := range e.stages {
+		if e.stages[i].absent {
+			continue
+		}
 		rows := e.standing(m, i)
 		events[i] = eventsOf(rows)
-		earliest, _ := bounds(rows, func(r *row) int64 { return r.first })
-		_, latest := bounds(rows, func(r *row) int64 { return r.last })
+		earliest, latest := extent(rows)
 		if i == 0 || earliest < first {
 			first = earliest
 		}
@@ -86,6 +85,39 @@ func (e *evaluation) alert(m sequence.Match) Alert {
 	}
 	a.Details = e.detailsOf(m, e.details)
 	return a
+}
+
+// pendingAlert tells of the chains of a key that cannot be judged yet.
+func (e *evaluation) pendingAlert(p sequence.Pending) Pending {
+	out := Pending{ID: e.alertID(p.Match), By: e.keyValues(p.Match), Deadline: utc(p.Deadline)}
+	for i := range e.stages {
+		if e.stages[i].absent {
+			continue
+		}
+		first, last := extent(e.standing(p.Match, i))
+		if start := utc(first); i == 0 || start.Before(out.Start) {
+			out.Start = start
+		}
+		if end := utc(last); i == 0 || end.After(out.End) {
+			out.End = end
+		}
+	}
+	return out
+}
+
+func (e *evaluation) keyValues(m sequence.Match) []KeyValue {
+	by := make([]KeyValue, len(e.by))
+	for i, name := range e.by {
+		by[i] = KeyValue{Name: name, Value: m.Key[i]}
+	}
+	return by
+}
+
+// extent is when rows begin and end.
+func extent(rows []*row) (first, last int64) {
+	first, _ = bounds(rows, func(r *row) int64 { return r.first })
+	_, last = bounds(rows, func(r *row) int64 { return r.last })
+	return first, last
 }
 
 func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

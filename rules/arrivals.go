@@ -24,7 +24,7 @@ func (e *TooManyRowsError) Error() string {
 // Arrivals is what became searchable in a slice of time.
 type Arrivals struct {
 	Count       int64     // documents that some stage may accept
-	First, Last time.Time // bounds of their event times; zero if there are none
+	First, Last time.Time // bounds of what a run must look at again; zero if there is none
 	Sources     []SourceArrivals
 	Stats       esq.Stats
 	Warnings    []string
@@ -40,7 +40,9 @@ type SourceArrivals struct {
 }
 
 // Arrivals asks what became searchable in the half-open slice [From, To) of the
-// sources' ingest fields. A document without the field, or of a source without
+// sources' ingest fields. First and Last bound the documents' event times; an
+// event of an absent stage bears on chains up to a span before and after it, so
+// there they are that much further apart. A document without the field, or of a source without
 // one, counts as arrived when it may have: if it happened in the slice or up to
 // the rule's lateness before it.
 func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*Arrivals, error) {
@@ -68,23 +70,33 @@ func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*A
 					return nil, err
 				}
 			}
-			out.add(a)
+			out.add(a, r.bearing(stage))
 		}
 	}
 	out.Stats, out.Warnings = s.stats, s.warnings
 	return out, nil
 }
 
-func (a *Arrivals) add(s SourceArrivals) {
+// bearing is how far from a stage's event a chain without any event of its own
+// there may be that the event bears on.
+func (r *Rule) bearing(s *stage) time.Duration {
+	if s.absent {
+		return r.Span
+	}
+	return 0
+}
+
+func (a *Arrivals) add(s SourceArrivals, bearing time.Duration) {
 	a.Sources = append(a.Sources, s)
 	if s.Count == 0 {
 		return
 	}
-	if a.Count == 0 || s.First.Before(a.First) {
-		a.First = s.First
+	first, last := s.First.Add(-bearing), s.Last.Add(bearing)
+	if a.Count == 0 || first.Before(a.First) {
+		a.First = first
 	}
-	if a.Count == 0 || s.Last.After(a.Last) {
-		a.Last = s.Last
+	if a.Count == 0 || last.After(a.Last) {
+		a.Last = last
 	}
 	a.Count += s.Count
 }

@@ -48,6 +48,7 @@ func (c *compiler) compileSequence() plan {
 	for i, spec := range c.spec.Stages {
 		c.stages = append(c.stages, c.compileStage(i, spec))
 	}
+	c.checkAbsent()
 	for i := range c.stages {
 		c.needForJoin(i)
 		c.checkSets(i)
@@ -108,6 +109,8 @@ func (c *compiler) checkSets(i int) {
 		switch k := c.stageIndex(id); {
 		case k < 0:
 			c.problemAt(line, "query: column %d: all(%s): unknown stage %q%s", ref.Span.Start.Column, ref.Name, id, didYouMean(id, c.stageIDs()))
+		case c.stages[k].absent:
+			c.problemAt(line, "query: column %d: all(%s): "+noRow, ref.Span.Start.Column, ref.Name, id)
 		case k >= i:
 			c.problemAt(line, "query: column %d: all(%s): only stages above this one can be named", ref.Span.Start.Column, ref.Name)
 		case !c.stages[k].rowColumn(column):
@@ -179,6 +182,10 @@ func (c *compiler) readAnchor() int {
 		c.problem([]string{"rule", "alert", "anchor"}, "anchor: unknown stage %q%s", id, didYouMean(id, c.stageIDs()))
 		return 0
 	}
+	if c.stages[i].absent {
+		c.problem([]string{"rule", "alert", "anchor"}, "anchor: "+noRow, id)
+		return 0
+	}
 	return i
 }
 
@@ -193,7 +200,11 @@ func (c *compiler) readBy(p *plan) []sequence.Key {
 	var keys []sequence.Key
 	for _, name := range names {
 		key, ok := c.keyOf(name, p.anchor)
-		if !ok {
+		switch absent := c.namesAbsent(name); {
+		case absent != "" && name == anchor: // noted already
+		case absent != "":
+			c.problem([]string{"rule", "alert", "by"}, "by: "+noRow, absent)
+		case !ok:
 			c.problem([]string{"rule", "alert", "by"}, "by: no stage has a column %q; write a stage's id, STAGE.COLUMN, or a column that a view lists or a query mentions", name)
 		}
 		keys = append(keys, key)
@@ -212,7 +223,7 @@ func (c *compiler) keyOf(name string, anchor int) (sequence.Key, bool) {
 	}
 	candidates := append([]*stage{c.stages[anchor]}, c.stages...)
 	for _, s := range candidates {
-		if s.knows(name) && s.carries(name) {
+		if !s.absent && s.knows(name) && s.carries(name) {
 			return c.columnKey(s, name)
 		}
 	}
@@ -235,6 +246,9 @@ func (s *stage) carries(name string) bool {
 // then spellings that differ in case only are one key too.
 func (c *compiler) folds(s *stage, column string) bool {
 	for _, t := range c.stages {
+		if t.absent {
+			continue
+		}
 		for _, conjunct := range eql.Conjuncts(t.join) {
 			eq, ok := eql.AsEquality(conjunct)
 			if !ok || !eq.Fold {
@@ -257,7 +271,9 @@ func (c *compiler) compilePattern(by []sequence.Key) *sequence.Pattern {
 		spec.MaxSpan, _ = parseDuration(c.spec.MaxSpan)
 	}
 	for _, s := range c.stages {
-		spec.Stages = append(spec.Stages, sequence.Stage{ID: s.id, Columns: s.row, Join: s.join, After: s.after, Pick: s.pick})
+		spec.Stages = append(spec.Stages, sequence.Stage{
+			ID: s.id, Columns: s.row, Join: s.join, After: s.after, Pick: s.pick, Absent: s.absent, Between: s.between,
+		})
 	}
 	pattern, err := sequence.Compile(spec)
 	if err != nil {

@@ -75,6 +75,9 @@ func (c *compiler) slotOf(ref eql.Ref, p *plan) (s slot, list bool, err error) {
 	if s.stage < 0 || column == "" {
 		return s, false, fmt.Errorf("details name STAGE.COLUMN; %q is no stage%s", id, didYouMean(id, c.stageIDs()))
 	}
+	if c.stages[s.stage].absent {
+		return s, false, fmt.Errorf(noRow, id)
+	}
 	if ref.Func == "all" {
 		return s, false, fmt.Errorf("all() has no meaning in details; write %s", ref.Name)
 	}

@@ -210,6 +210,7 @@ func compileRule(f *file, spec *ruleSpec, views map[string]*view) *Rule {
 	default:
 		c.problem([]string{"rule", "type"}, "type %q is not run by stitch; it runs query (in kuery) and sequence", spec.Type)
 	}
+	r.Absent = slices.ContainsFunc(r.plan.stages, func(s *stage) bool { return s.absent })
 	r.Windowed = slices.ContainsFunc(r.plan.stages, func(s *stage) bool { return s.group != nil })
 	c.readTimes(r)
 	r.plan.name, r.plan.id = r.Name, r.ID
@@ -328,6 +329,13 @@ func (c *compiler) readTimes(r *Rule) {
 		r.Span = maxSpan
 		if r.Span == 0 {
 			r.Span = r.LookBack
+		}
+	}
+	for _, stage := range r.plan.stages {
+		for _, a := range stage.after {
+			if stage.absent {
+				r.Span = max(r.Span, a.Within)
+			}
 		}
 	}
 }

@@ -134,7 +134,7 @@ X = "zz.user.name"
 `}, []string{
 			`r.toml:13: R: query: column 37: `,
 			`r.toml:19: R: join: column 14: `,
-			`r.toml:20: R: absent stages are not supported by this version; remove the stage`,
+			`r.toml:20: R: nothing says until when stage c is waited for; add within to it, maxspan to the rule, or a stage below that comes after`,
 			`r.toml:22: R: anchor: unknown stage "q"`,
 			`r.toml:23: R: by: no stage has a column "nothing.known"`,
 			`r.toml:25: R: X: column 1: details name STAGE.COLUMN; "zz" is no stage`,
@@ -151,6 +151,71 @@ query = 'any where true'
 `}, []string{
 			`r.toml:14: R: stage "b": join: `,
 			`r.toml:15: R: stage "b": after: unknown stage "zz"`,
+		}},
+		{"absent stages", map[string]string{"r.toml": goodStage + `absent = true
+[[rule.stage]]
+id = "b"
+query = 'any where true'
+[[rule.stage]]
+id = "c"
+query = 'any where true'
+absent = true
+pick = "last"
+within = "1h"
+[rule.stage.summarize]
+by = ["user.name"]
+[[rule.stage]]
+id = "d"
+query = 'any where user.name in all(c.user.name)'
+after = []
+[rule.alert]
+anchor = "c"
+by = ["c", "c.user.name"]
+[rule.alert.details]
+X = "c.user.name"
+`}, []string{
+			`r.toml:10: R: an absent stage needs a stage above it that is not absent`,
+			`r.toml:18: R: an absent stage has no row to pick; remove pick`,
+			`r.toml:20: R: an absent stage cannot summarize yet`,
+			`r.toml:24: R: query: column 24: all(c.user.name): stage c is absent: there is no row of it to name`,
+			`r.toml:27: R: anchor: stage c is absent`,
+			`r.toml:28: R: by: stage c is absent`,
+			`r.toml:28: R: by: stage c is absent`,
+			`r.toml:30: R: X: column 1: stage c is absent`,
+		}},
+		{"absent stages without bounds", map[string]string{"r.toml": goodStage + `
+[[rule.stage]]
+id = "b"
+query = 'any where true'
+absent = true
+[[rule.stage]]
+id = "c"
+query = 'any where true'
+absent = true
+after = []
+[[rule.stage]]
+id = "d"
+query = 'any where true'
+after = "a"
+`}, []string{
+			`r.toml:14: R: nothing says until when stage b is waited for`,
+			`r.toml:18: R: nothing says until when stage c is waited for`,
+			`r.toml:19: R: nothing says since when stage c must be absent`,
+		}},
+		{"an absent stage is named", map[string]string{"r.toml": goodStage + `
+[[rule.stage]]
+id = "b"
+query = 'any where true'
+absent = true
+within = "1h"
+[[rule.stage]]
+id = "c"
+query = 'any where true'
+join = 'user.name == b.user.name'
+after = ["b"]
+`}, []string{
+			`r.toml:19: R: stage "c": join: "b.user.name" is absent: there is no row of it to name`,
+			`r.toml:20: R: stage "c": after: "b" is absent: there is no row of it to name`,
 		}},
 		{"cycle", map[string]string{"r.toml": strings.Replace(goodStage, `id = "a"`, "id = \"a\"\nafter = \"b\"", 1) + `
 [[rule.stage]]

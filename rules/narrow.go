@@ -21,7 +21,8 @@ const (
 // makes accepts every document that can stand in a chain.
 type narrower struct {
 	*evaluation
-	stage int // whose documents are asked for
+	stage int      // whose documents are asked for
+	rows  [][]*row // per stage, what is known; nil where nothing is
 	sets  map[string]*eql.Set
 }
 
@@ -36,7 +37,9 @@ var (
 	never  = verdict{never: true}
 )
 
-// conditions returns what the joins of all stages ask of the documents of n.stage.
+// conditions returns what the joins of all stages ask of the documents of
+// n.stage. What an absent stage asks of others is no matter of theirs: of its
+// rows nothing is ever known.
 func (n *narrower) conditions() []eql.Expr {
 	var out []eql.Expr
 	for owner, s := range n.stages {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -44,21 +46,49 @@ func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, er
 	if !whole {
 		return out, nil
 	}
-	matches, err := r.plan.pattern.Stitch(ctx, e.rowsOf)
+	matches, pending, err := r.plan.pattern.Judge(ctx, e.rowsOf, r.closed(w))
 	if err != nil {
 		return nil, fmt.Errorf("stitch: %w", err)
 	}
 	for _, m := range matches {
 		a := e.alert(m)
 		if r.Windowed {
-			a.Window = w
-		} else if a.Start.After(w.To) || a.End.Before(w.From) {
-			continue
+			a.Window = Window{From: w.From, To: w.To}
 		}
-		out.Alerts = append(out.Alerts, a)
+		if r.meets(w, a.Start, a.End) {
+			out.Alerts = append(out.Alerts, a)
+		}
 	}
 	sortAlerts(out.Alerts)
+	for _, p := range pending {
+		x := e.pendingAlert(p)
+		if r.Windowed && x.Deadline.After(w.To) {
+			x.Deadline = w.To
+		}
+		if r.meets(w, x.Start, x.End) {
+			out.Pending = append(out.Pending, x)
+		}
+	}
+	slices.SortFunc(out.Pending, func(a, b Pending) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
+}
+
+// closed is until when absent stages can be judged. No row of a windowed rule
+// counts that is not inside the window.
+func (r *Rule) closed(w Window) int64 {
+	closed := w.Closed
+	if closed.IsZero() {
+		closed = w.To
+	}
+	if !r.Absent || r.Windowed && !closed.Before(w.To) {
+		return math.MaxInt64
+	}
+	return closed.UnixMilli()
+}
+
+// meets reports whether a run over w answers for chains from start to end.
+func (r *Rule) meets(w Window, start, end time.Time) bool {
+	return r.Windowed || !start.After(w.To) && !end.Before(w.From)
 }
 
 // reach is the event time a run must look at. An alert that has an event in the
@@ -86,6 +116,7 @@ type evaluation struct {
 // fetch brings the rows of every stage, the rarest first, and sends the keys
 // and times of what is known along with the next question. It reports false
 // if a stage has no row: then there is no chain, and the rest is not asked.
+// Absent stages come last, narrowed by the chains there are.
 func (e *evaluation) fetch(ctx context.Context) (whole bool, err error) {
 	for i, s := range e.stages {
 		e.result[i] = StageResult{Stage: s.id, Skipped: true}
@@ -95,12 +126,61 @@ func (e *evaluation) fetch(ctx context.Context) (whole bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for range e.stages {
+	for e.incomplete() {
 		i := e.next(counts)
+		if e.stages[i].absent {
+			if err := e.resolveSets(ctx, i); err != nil {
+				return false, err
+			}
+			continue
+		}
 		if counts[i] == 0 {
 			return false, nil
 		}
-		if err := e.fetchStage(ctx, i); err != nil || len(e.rows[i]) == 0 {
+		if err := e.fetchStage(ctx, i, e.rows); err != nil || len(e.rows[i]) == 0 {
+			return false, err
+		}
+	}
+	return e.fetchAbsent(ctx)
+}
+
+// incomplete reports whether a stage that is not absent is still to be fetched.
+func (e *evaluation) incomplete() bool {
+	for i, s := range e.stages {
+		if !s.absent && e.rows[i] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchAbsent brings the rows of the absent stages. It reports false if there
+// is no chain that they could drop.
+func (e *evaluation) fetchAbsent(ctx context.Context) (whole bool, err error) {
+	if !e.search.rule.Absent {
+		return true, nil
+	}
+	standing, err := e.pattern.Standing(ctx, e.rowsOf, len(e.stages))
+	if err != nil {
+		return false, fmt.Errorf("stitch the stages that are not absent: %w", err)
+	}
+	known := make([][]*row, len(e.stages))
+	for i, s := range e.stages {
+		if s.absent {
+			continue
+		}
+		for _, r := range standing[i] {
+			known[i] = append(known[i], e.rows[i][r])
+		}
+		if known[i] == nil {
+			return false, nil
+		}
+	}
+	for i, s := range e.stages {
+		if !s.absent {
+			continue
+		}
+		if err := e.fetchStage(ctx, i, known); err != nil {
 			return false, err
 		}
 	}
@@ -108,12 +188,12 @@ func (e *evaluation) fetch(ctx context.Context) (whole bool, err error) {
 }
 
 // counts asks how much each stage would bring by itself. A stage with all(...)
-// cannot be asked yet; a rule of one stage need not be.
+// cannot be asked yet; an absent one and a rule of one stage need not be.
 func (e *evaluation) counts(ctx context.Context) ([]int64, error) {
 	counts := make([]int64, len(e.stages))
 	for i, s := range e.stages {
 		counts[i] = math.MaxInt64
-		if len(e.stages) == 1 || len(s.sets) > 0 {
+		if len(e.stages) == 1 || len(s.sets) > 0 || s.absent {
 			continue
 		}
 		n, err := e.search.count(ctx, &fetch{stage: s, time: e.time})
@@ -125,33 +205,34 @@ func (e *evaluation) counts(ctx context.Context) ([]int64, error) {
 	return counts, nil
 }
 
-// next chooses the stage to fetch. Before a stage with all(...) come the
-// stages above it, and only these, since they must not be narrowed by what
-// comes after them.
+// next chooses the stage to fetch, or the absent stage whose all(...) can be
+// resolved. Before a stage with all(...) come the stages above it, and only
+// these, since they must not be narrowed by what comes after them.
 func (e *evaluation) next(counts []int64) int {
 	limit := len(e.stages)
 	for i, s := range e.stages {
-		if len(s.sets) > 0 && e.rows[i] == nil {
+		if len(s.sets) > 0 && e.sets[i] == nil {
 			limit = i
 			break
 		}
 	}
 	best := limit // all above it are there: the stage with all(...) itself
 	for i := range limit {
-		if e.rows[i] == nil && (best == limit || counts[i] < counts[best]) {
+		if !e.stages[i].absent && e.rows[i] == nil && (best == limit || counts[i] < counts[best]) {
 			best = i
 		}
 	}
 	return best
 }
 
-func (e *evaluation) fetchStage(ctx context.Context, i int) error {
+// fetchStage brings the rows of a stage, narrowed by the rows that are known.
+func (e *evaluation) fetchStage(ctx context.Context, i int, known [][]*row) error {
 	s := e.stages[i]
 	if err := e.resolveSets(ctx, i); err != nil {
 		return err
 	}
-	n := &narrower{evaluation: e, stage: i, sets: map[string]*eql.Set{}}
-	f := &fetch{stage: s, time: e.narrowTime(i), sets: e.sets[i], narrow: n.conditions(), known: n.sets}
+	n := &narrower{evaluation: e, stage: i, rows: known, sets: map[string]*eql.Set{}}
+	f := &fetch{stage: s, time: e.narrowTime(i, known), sets: e.sets[i], narrow: n.conditions(), known: n.sets}
 	if f.time.from > f.time.to {
 		e.rows[i] = []*row{}
 		return nil
@@ -171,10 +252,10 @@ func (e *evaluation) fetchStage(ctx context.Context, i int) error {
 }
 
 // resolveSets computes the all(...) of a stage: the column over the rows that
-// stand in a chain of the stages above it.
+// stand in a chain of the stages above it, absent ones left out.
 func (e *evaluation) resolveSets(ctx context.Context, i int) error {
 	s := e.stages[i]
-	if len(s.sets) == 0 {
+	if len(s.sets) == 0 || e.sets[i] != nil {
 		return nil
 	}
 	standing, err := e.pattern.Standing(ctx, e.rowsOf[:i], i)
@@ -193,11 +274,16 @@ func (e *evaluation) resolveSets(ctx context.Context, i int) error {
 }
 
 // narrowTime cuts the time to where the stage's events can stand, seen from
-// what has been fetched. A group needs all its events, wherever they are.
-func (e *evaluation) narrowTime(i int) span {
+// what is known. A group needs all its events, wherever they are. An absent
+// stage's are needed wherever the chains have them, also where no chain would be
+// looked for; loading made sure that the chains bound them.
+func (e *evaluation) narrowTime(i int, known [][]*row) span {
 	t := e.time
 	if e.stages[i].group != nil {
 		return t
+	}
+	if e.stages[i].absent && !e.search.rule.Windowed {
+		t = span{from: math.MinInt64, to: math.MaxInt64}
 	}
 	notBefore := func(ms int64) { t.from = max(t.from, ms) }
 	notAfter := func(ms int64) {
@@ -208,14 +294,14 @@ func (e *evaluation) narrowTime(i int) span {
 	for _, b := range e.pattern.Order() {
 		within := b.Within.Milliseconds()
 		switch {
-		case b.To == i && e.rows[b.From] != nil:
-			earliest, latest := bounds(e.rows[b.From], func(r *row) int64 { return r.last })
+		case b.To == i && known[b.From] != nil:
+			earliest, latest := bounds(known[b.From], func(r *row) int64 { return r.last })
 			notBefore(earliest)
 			if b.Within > 0 {
 				notAfter(latest + within)
 			}
-		case b.From == i && e.rows[b.To] != nil:
-			earliest, latest := bounds(e.rows[b.To], func(r *row) int64 { return r.first })
+		case b.From == i && known[b.To] != nil:
+			earliest, latest := bounds(known[b.To], func(r *row) int64 { return r.first })
 			notAfter(latest)
 			if b.Within > 0 {
 				notBefore(earliest - within)
@@ -224,9 +310,9 @@ func (e *evaluation) narrowTime(i int) span {
 	}
 	if e.maxSpan > 0 {
 		for k := range e.stages {
-			if e.rows[k] != nil {
-				earliest, _ := bounds(e.rows[k], func(r *row) int64 { return r.last })
-				_, latest := bounds(e.rows[k], func(r *row) int64 { return r.first })
+			if known[k] != nil {
+				earliest, _ := bounds(known[k], func(r *row) int64 { return r.last })
+				_, latest := bounds(known[k], func(r *row) int64 { return r.first })
 				notBefore(earliest - e.maxSpan.Milliseconds())
 				notAfter(latest + e.maxSpan.Milliseconds())
 			}

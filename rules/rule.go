@@ -27,8 +27,12 @@ type Rule struct {
 	// [due-LookBack, due); the others continuously.
 	Windowed bool
 	// Span is the longest time between two events of one chain: maxspan, or
-	// LookBack where the rule sets none; 0 for single-event rules.
+	// LookBack where the rule sets none; 0 for single-event rules. What an
+	// absent stage waits for is no further away either.
 	Span time.Duration
+	// Absent says that the rule has absent stages, so that some chains cannot be
+	// judged when their last event is there; see [Window.Closed].
+	Absent bool
 	// MaxRows is how many rows a stage may bring; with more a run fails.
 	MaxRows int
 	// Fingerprint changes when the rule's meaning does: its queries, its
@@ -94,13 +98,23 @@ func (e Every) Next(t time.Time) time.Time { return t.Add(time.Duration(e)) }
 // For a windowed rule a run answers for the half-open event time [From, To).
 // For every other rule it finds all alerts that have an event in [From, To],
 // with all their other events, before and after.
-type Window struct{ From, To time.Time }
+type Window struct {
+	From, To time.Time
+	// Closed is the event time up to which, it included, everything has arrived;
+	// zero means To. Only chains that no event after it can drop become alerts,
+	// and the others are pending. It matters to rules with absent stages alone,
+	// and from one run of a rule to the next it must not go back.
+	Closed time.Time
+}
 
 // Result is what a run of a rule over a window found.
 type Result struct {
 	Alerts []Alert // ordered by ID
-	Stages []StageResult
-	Stats  esq.Stats // of all searches
+	// Pending is what may become an alert, or more of one, but cannot be judged
+	// by Window.Closed; ordered by ID.
+	Pending []Pending
+	Stages  []StageResult
+	Stats   esq.Stats // of all searches
 	// Warnings are things that did not make the answer less than whole but
 	// that a person should know: an index pattern that matches nothing, a
 	// document without a time.
@@ -112,7 +126,17 @@ type StageResult struct {
 	Stage     string
 	Documents int64 // fetched from the engine
 	Rows      int   // accepted, and grouped where the stage summarizes
-	Skipped   bool  // not asked, because another stage was empty
+	Skipped   bool  // not asked, because another stage was empty or there was no chain
+}
+
+// Pending is chains that hold unless an event of an absent stage still comes.
+type Pending struct {
+	ID         string     // of the alert that they would make or be part of
+	By         []KeyValue // its key, as in the alert
+	Start, End time.Time  // of the chains' events
+	// Deadline is the earliest event time after which nothing can drop one of
+	// the chains any more. A run closed at it has the chain's alert.
+	Deadline time.Time
 }
 
 // Alert is one incident with its evidence. Equal evidence makes an equal
@@ -129,7 +153,8 @@ type Alert struct {
 	Window Window
 	// By is the alert's key in words, parallel to the rule's by: name and value.
 	By []KeyValue
-	// Stages is the evidence, in the order of the rule's stages.
+	// Stages is the evidence, in the order of the rule's stages, absent ones left
+	// out.
 	Stages []Evidence
 	// Details are the rule's own columns, [rule.alert.details]: strings, int64,
 	// float64, bool, []any of these, and nested maps.

@@ -282,7 +282,7 @@ logs-1 4 09:00:00 {"event":{"action":"b"},"user":{"name":"u"}}
 	if len(whole) != 1 || whole[0].Stages[0].Count != 2 {
 		t.Fatalf("over the day: %v", whole)
 	}
-	for _, w := range []Window{{at("01:00"), at("01:00")}, {at("01:30"), at("01:40")}, {at("03:00"), at("23:00")}} {
+	for _, w := range []Window{{From: at("01:00"), To: at("01:00")}, {From: at("01:30"), To: at("01:40")}, {From: at("03:00"), To: at("23:00")}} {
 		result, err := r.Run(context.Background(), m, w)
 		if err != nil {
 			t.Fatal(err)
@@ -291,7 +291,7 @@ logs-1 4 09:00:00 {"event":{"action":"b"},"user":{"name":"u"}}
 			t.Errorf("over %v (-whole +got):\n%s", w, diff)
 		}
 	}
-	if result, err := r.Run(context.Background(), m, Window{at("03:01"), at("08:00")}); err != nil || len(result.Alerts) != 0 {
+	if result, err := r.Run(context.Background(), m, Window{From: at("03:01"), To: at("08:00")}); err != nil || len(result.Alerts) != 0 {
 		t.Errorf("beside the alert: %v, %v", result, err)
 	}
 }

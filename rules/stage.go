@@ -30,6 +30,9 @@ type stage struct {
 	join  eql.Expr
 	after []sequence.After
 	pick  sequence.Pick
+
+	absent  bool // no such row may exist
+	between bool // and only rows before the next stage's row count
 }
 
 // need adds a column to what is fetched of an event.
@@ -72,9 +75,7 @@ func (c *compiler) compileStage(i int, spec stageSpec) *stage {
 	case c.stageIndex(s.id) >= 0:
 		c.problem(key("id"), "a second stage %q; give each its own id", s.id)
 	}
-	if spec.Absent {
-		c.problem(key("absent"), "absent stages are not supported by this version; remove the stage")
-	}
+	c.readAbsent(s, at, i, spec)
 	c.readEvents(s, key("query"), spec)
 	if spec.Summarize != nil {
 		c.readGrouping(s, key("summarize"), spec.Summarize)
@@ -156,15 +157,25 @@ func (c *compiler) readEvents(s *stage, path []string, spec stageSpec) {
 	}
 }
 
+// above is the id of the stage above that is not absent; "" if there is none.
+func (c *compiler) above(i int) string {
+	for _, s := range slices.Backward(c.spec.Stages[:i]) {
+		if !s.Absent {
+			return s.ID
+		}
+	}
+	return ""
+}
+
 // readAfter resolves after and within; without either a stage comes after the
-// one above it.
+// one above it that is not absent.
 func (c *compiler) readAfter(at []string, i int, spec stageSpec) []sequence.After {
 	path := append(at[:len(at):len(at)], "after")
 	var after []sequence.After
 	switch v := spec.After.(type) {
 	case nil:
-		if i > 0 {
-			after = []sequence.After{{Stage: c.spec.Stages[i-1].ID}}
+		if above := c.above(i); above != "" {
+			after = []sequence.After{{Stage: above}}
 		}
 	case string:
 		after = []sequence.After{{Stage: v}}
@@ -202,7 +213,7 @@ func (c *compiler) bound(path []string, i int, text string, after []sequence.Aft
 		return
 	}
 	for k := range after {
-		if i > 0 && after[k].Stage == c.spec.Stages[i-1].ID {
+		if after[k].Stage == c.above(i) {
 			after[k].Within = gap
 			return
 		}
