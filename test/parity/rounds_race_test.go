@@ -1,0 +1,8 @@
+//go:build race
+
+package parity
+
+const (
+	kustoRounds = 5
+	chainRounds = 5
+)
