@@ -56,6 +56,13 @@ func newRoot(s streams) *cobra.Command {
 	)
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.RunE = func(*cobra.Command, []string) error {
+			return usage("name a shell: bash, fish, powershell or zsh")
+		}
+		completion.Args = noArguments
+	}
 	return root
 }
 
