@@ -151,6 +151,7 @@ type chainCase struct {
 // lie up to nine days before it.
 func drawChains(t *rapid.T, from int64) *chainCase {
 	c := &chainCase{}
+	c.writer.late = oneIn(t, 2, "late")
 	for range rapid.IntRange(1, 3).Draw(t, "stories") {
 		start := from + rapid.SampledFrom([]int64{12 * hour, 24 * hour, 1, 0, -1, -12 * hour, -24 * hour, 36 * hour, 48 * hour}).Draw(t, "start")
 		s := drawStory(t, start)

@@ -131,8 +131,14 @@ func ndjson(docs []document) []byte {
 	return out.Bytes()
 }
 
+// ingested is where a document says when it reached its index.
+const ingested = "event.ingested"
+
 // writer makes the documents of one case.
-type writer struct{ docs []document }
+type writer struct {
+	docs []document
+	late bool // documents may arrive up to a day after their time
+}
 
 // start begins a document of a data stream, in one of two namespaces.
 func (w *writer) start(t *rapid.T, kind, dataset string, ms int64) document {
@@ -147,6 +153,10 @@ func (w *writer) start(t *rapid.T, kind, dataset string, ms int64) document {
 		style:  drawStyle(t),
 	}
 	d.fields["@timestamp"] = iso(ms)
+	if w.late {
+		delay := rapid.SampledFrom([]int64{minute, 0, 5 * hour, day - hour}).Draw(t, "delay")
+		d.fields[ingested] = iso(ms + delay)
+	}
 	d.fields["data_stream.type"] = "logs"
 	d.fields["data_stream.dataset"] = dataset
 	d.fields["data_stream.namespace"] = namespace

@@ -10,7 +10,7 @@ import (
 // Alphabets: few values, so that rows meet, and those that fold, tie, split or
 // parse in odd ways. The likeliest come first.
 func users() []string {
-	return []string{"a@x", "A@x", "b@x", "ä@x", "Ä@x", "a", "a@x@y", "@x", "", "[a", "a*"}
+	return []string{"a@x", "A@x", "b@x", "ä@x", "Ä@x", "a", "a@x@y", "@x", "", "[a", "a*", `a"\x`}
 }
 func objectIDs() []string { return []string{"o1", "o2", "O1", ""} }
 func addresses() []string {
@@ -30,7 +30,7 @@ func letters() []string {
 	return []string{"E:", "e:", `E:\`, "F:", "", "E", "é:", "É:", `\`, " E:", "E:*"}
 }
 func fileNames() []string {
-	return []string{"a.txt", "A.TXT", "b.txt", "ä.txt", "Ä.txt", "K.txt", "\u212A.txt", "k.txt", "*.txt", "?.txt", ""}
+	return []string{"a.txt", "A.TXT", "b.txt", "ä.txt", "Ä.txt", "K.txt", "\u212A.txt", "k.txt", "*.txt", "?.txt", "a\u0308.txt", ""}
 }
 func folders() []string {
 	return []string{`E:\`, `e:\`, `F:\`, `C:\`, `E:\out\`, `É:\`, `é:\`, "E:", "", `\\srv\`, `E:\` + strings.Repeat("long", 300) + `\`}
@@ -88,11 +88,13 @@ func (s story) at(t *rapid.T, since int64) int64 {
 	return mostly(t, s.start+since, []int64{alert, alert - 1, alert + 1, s.start, day, day - 1, day + 24*hour - 1, day + 24*hour, alert + 2*hour}, "time")
 }
 
-// drawKusto draws up to three stories with a few rows in each table.
-func drawKusto(t *rapid.T, from int64) *kustoCase {
+// drawKusto draws up to three stories with a few rows in each table, in the
+// middle of the first or last day or, rarely, over midnight.
+func drawKusto(t *rapid.T, from int64, days int) *kustoCase {
 	c := &kustoCase{}
+	last := from + int64(days-1)*day
 	for range rapid.IntRange(1, 3).Draw(t, "stories") {
-		s := drawStory(t, from+10*hour)
+		s := drawStory(t, mostly(t, rapid.SampledFrom([]int64{from, last}).Draw(t, "day")+10*hour, []int64{from + 22*hour, from + 23*hour}, "start"))
 		for range rapid.IntRange(1, 3).Draw(t, "downloads") {
 			c.download(t, s)
 		}

@@ -44,153 +44,178 @@ type deviceEvent struct {
 	DriveLetter, ProductName, Volume string // of AdditionalFields
 }
 
-// kusto evaluates the rule over the rows of [from, to), one pipe of its text
-// after the other, and returns the rows that come out, distinct.
-//
-// Three things are not the original's: two empty strings never join, nor is an
-// empty file name found in a list, nor is it one of a group's files.
-func (db tables) kusto(from, to int64) []map[string]any {
-	in := func(t int64) bool { return from <= t && t < to }
+// queryPeriod is the tables as one run of the rule sees them: the rows of
+// [from, to).
+type queryPeriod struct {
+	tables
+	from, to int64
+}
 
-	// let Alerts
-	type alertRow struct {
-		time    int64
-		ip, aad string
-	}
-	var alerts []alertRow
-	for _, a := range db.SecurityAlert {
-		if !in(a.TimeGenerated) || folded(a.AlertName) != "mass download by a single user" || a.Status == "Resolved" {
+func (q queryPeriod) has(t int64) bool { return q.from <= t && t < q.to }
+
+type alertRow struct {
+	time    int64
+	ip, aad string
+}
+
+// alerts is "let Alerts": a row for each address and account of an alert.
+func (q queryPeriod) alerts() []alertRow {
+	var rows []alertRow
+	for _, a := range q.SecurityAlert {
+		if !q.has(a.TimeGenerated) || folded(a.AlertName) != "mass download by a single user" || a.Status == "Resolved" {
 			continue
 		}
 		for _, ip := range a.Entities {
 			for _, account := range a.Entities {
 				if ip.Type == "ip" && account.Type == "account" {
-					alerts = append(alerts, alertRow{a.TimeGenerated, ip.Address, account.AadUserId})
+					rows = append(rows, alertRow{a.TimeGenerated, ip.Address, account.AadUserId})
 				}
 			}
 		}
 	}
+	return rows
+}
 
-	// let CA_Events
-	type downloadKey struct{ application, oid, user, ip, city, country string }
-	downloads := map[downloadKey]*group{}
-	for _, e := range db.CloudAppEvents {
-		if in(e.TimeGenerated) && e.ActionType == "FileDownloaded" {
+type downloadKey struct{ application, oid, user, ip, city, country string }
+
+// downloads is "let CA_Events".
+func (q queryPeriod) downloads() map[downloadKey]*group {
+	groups := map[downloadKey]*group{}
+	for _, e := range q.CloudAppEvents {
+		if q.has(e.TimeGenerated) && e.ActionType == "FileDownloaded" {
 			k := downloadKey{e.Application, e.AccountObjectId, e.UserId, e.IPAddress, e.City, e.CountryCode}
-			summarize(downloads, k, e.TimeGenerated, e.SourceFileName)
+			summarize(groups, k, e.TimeGenerated, e.SourceFileName)
 		}
 	}
+	return groups
+}
 
-	// let CA_Alerts_Events
-	type pair struct {
-		alert    alertRow
-		key      downloadKey
-		download *group
-	}
-	var pairs []pair
-	for _, a := range alerts {
+type alertAndDownload struct {
+	alert alertRow
+	key   downloadKey
+	group *group
+}
+
+// alertsAndDownloads is "let CA_Alerts_Events".
+func (q queryPeriod) alertsAndDownloads() []alertAndDownload {
+	var rows []alertAndDownload
+	downloads := q.downloads()
+	for _, a := range q.alerts() {
 		for k, g := range downloads {
 			if joins(a.aad, k.oid) && joins(a.ip, k.ip) && g.end <= a.time {
-				pairs = append(pairs, pair{a, k, g})
+				rows = append(rows, alertAndDownload{a, k, g})
 			}
 		}
 	}
+	return rows
+}
 
-	// let CA_FileList
+type copyKey struct{ upn, device, deviceName, process, parent string }
+
+// copies is DeviceFileEvents, whose FileName must be in "let CA_FileList".
+func (q queryPeriod) copies(downloaded []alertAndDownload) map[copyKey]*group {
 	list := map[string]bool{}
-	for _, p := range pairs {
-		for _, name := range p.download.values {
+	for _, d := range downloaded {
+		for _, name := range d.group.values {
 			list[folded(name)] = true
 		}
 	}
-
-	// DeviceFileEvents
-	type copyKey struct{ upn, device, deviceName, process, parent string }
-	copies := map[copyKey]*group{}
-	for _, e := range db.DeviceFileEvents {
-		if in(e.TimeGenerated) && (e.ActionType == "FileCreated" || e.ActionType == "FileRenamed") && list[folded(e.FileName)] {
+	groups := map[copyKey]*group{}
+	for _, e := range q.DeviceFileEvents {
+		if q.has(e.TimeGenerated) && (e.ActionType == "FileCreated" || e.ActionType == "FileRenamed") && list[folded(e.FileName)] {
 			k := copyKey{e.InitiatingProcessAccountUpn, e.DeviceId, e.DeviceName, e.InitiatingProcessFolderPath, e.InitiatingProcessParentFileName}
-			summarize(copies, k, e.TimeGenerated, e.FolderPath)
+			summarize(groups, k, e.TimeGenerated, e.FolderPath)
 		}
 	}
-
-	// the two joins and what follows them
-	rows := map[string]map[string]any{}
-	for _, p := range pairs {
-		for k, c := range copies {
-			if !joins(p.key.user, k.upn) || c.start < p.alert.time {
-				continue
-			}
-			for _, m := range db.DeviceEvents {
-				if !in(m.TimeGenerated) || m.ActionType != "UsbDriveMounted" || m.DriveLetter == "" ||
-					!joins(k.device, m.DeviceId) || m.TimeGenerated < p.alert.time {
-					continue
-				}
-				var matched []string
-				for _, file := range c.values {
-					if strings.HasPrefix(folded(file), folded(m.DriveLetter)) {
-						matched = append(matched, file)
-					}
-				}
-				if len(matched) == 0 {
-					continue
-				}
-				row := map[string]any{
-					"Alert_TimeGenerated":    iso(p.alert.time),
-					"USB_TimeGenerated":      iso(m.TimeGenerated),
-					"UserId":                 p.key.user,
-					"AADUserId":              p.alert.aad,
-					"DeviceId":               k.device,
-					"DeviceName":             k.deviceName,
-					"IPAddress":              p.alert.ip,
-					"USB_Drive_MatchedFiles": sorted(matched),
-					"CloudAppEvents_Details": map[string]any{
-						"Application": p.key.application, "AccountObjectId": p.key.oid, "UserId": p.key.user,
-						"IPAddress": p.key.ip, "City": p.key.city, "CountryCode": p.key.country,
-						"CloudAppEvent_StartTime": iso(p.download.start), "CloudAppEvent_EndTime": iso(p.download.end),
-						"CloudAppEvent_Files": sorted(p.download.values), "FileCount": len(p.download.values),
-					},
-					"DeviceFileEvents_Details": map[string]any{
-						"InitiatingProcessAccountUpn": k.upn, "DeviceId": k.device, "DeviceName": k.deviceName,
-						"InitiatingProcessFolderPath": k.process, "InitiatingProcessParentFileName": k.parent,
-						"DeviceFileEvent_StartTime": iso(c.start), "DeviceFileEvent_EndTime": iso(c.end),
-						"DeviceFileEvent_Files": sorted(c.values), "DeviceFileEvent_FileCount": len(c.values),
-					},
-					"USB_Details": map[string]any{
-						"USB_TimeGenerated": iso(m.TimeGenerated), "DeviceId": m.DeviceId,
-						"USB_DriveLetter": m.DriveLetter, "USB_ProductName": m.ProductName, "USB_Volume": m.Volume,
-					},
-				}
-				extend(row, k.process, k.deviceName, p.key.user)
-				rows[text(row)] = row
-			}
-		}
-	}
-	var out []map[string]any
-	for _, row := range rows {
-		out = append(out, row)
-	}
-	return out
+	return groups
 }
 
-// extend adds the columns that the last lines of the rule cut out of others.
-func extend(row map[string]any, process, deviceName, user string) {
-	part := func(s, by string, i int) string { // tostring(split(s, by)[i])
-		parts := strings.Split(s, by)
-		if i < 0 {
-			i += len(parts)
+// kusto evaluates the rule over [from, to), one pipe of its text after the
+// other, and returns the rows that come out, distinct, each as JSON.
+//
+// Three things are not the original's: two empty strings never join, nor is an
+// empty file name found in a list, nor is it one of a group's files.
+func (db tables) kusto(from, to int64) map[string]bool {
+	q := queryPeriod{db, from, to}
+	rows := map[string]bool{}
+	downloaded := q.alertsAndDownloads()
+	copies := q.copies(downloaded)
+	for _, d := range downloaded {
+		for k, c := range copies {
+			if !joins(d.key.user, k.upn) || c.start < d.alert.time {
+				continue
+			}
+			for _, m := range q.DeviceEvents {
+				if !q.has(m.TimeGenerated) || m.ActionType != "UsbDriveMounted" || m.DriveLetter == "" ||
+					!joins(k.device, m.DeviceId) || m.TimeGenerated < d.alert.time {
+					continue
+				}
+				if matched := c.startingWith(m.DriveLetter); len(matched) > 0 {
+					rows[text(result(d, k, c, m, matched))] = true
+				}
+			}
 		}
-		if i >= len(parts) {
-			return ""
-		}
-		return parts[i]
 	}
-	row["InitiatingProcessFileName"] = part(process, `\`, -1)
-	row["InitiatingProcessFolderPath"] = process
-	row["HostName"] = part(deviceName, ".", 0)
-	row["HostNameDomain"] = deviceName[strings.Index(deviceName, ".")+1:]
-	row["AccountName"] = part(user, "@", 0)
-	row["AccountUPNSuffix"] = part(user, "@", 1)
+	return rows
+}
+
+// startingWith returns the group's values that start with a text, folded.
+func (g *group) startingWith(start string) []string {
+	var matched []string
+	for _, v := range g.values {
+		if strings.HasPrefix(folded(v), folded(start)) {
+			matched = append(matched, v)
+		}
+	}
+	return matched
+}
+
+// result is a row of the rule's output. The last columns are cut out of others.
+func result(d alertAndDownload, k copyKey, c *group, m deviceEvent, matched []string) map[string]any {
+	return map[string]any{
+		"Alert_TimeGenerated":    iso(d.alert.time),
+		"USB_TimeGenerated":      iso(m.TimeGenerated),
+		"UserId":                 d.key.user,
+		"AADUserId":              d.alert.aad,
+		"DeviceId":               k.device,
+		"DeviceName":             k.deviceName,
+		"IPAddress":              d.alert.ip,
+		"USB_Drive_MatchedFiles": sorted(matched),
+		"CloudAppEvents_Details": map[string]any{
+			"Application": d.key.application, "AccountObjectId": d.key.oid, "UserId": d.key.user,
+			"IPAddress": d.key.ip, "City": d.key.city, "CountryCode": d.key.country,
+			"CloudAppEvent_StartTime": iso(d.group.start), "CloudAppEvent_EndTime": iso(d.group.end),
+			"CloudAppEvent_Files": sorted(d.group.values), "FileCount": len(d.group.values),
+		},
+		"DeviceFileEvents_Details": map[string]any{
+			"InitiatingProcessAccountUpn": k.upn, "DeviceId": k.device, "DeviceName": k.deviceName,
+			"InitiatingProcessFolderPath": k.process, "InitiatingProcessParentFileName": k.parent,
+			"DeviceFileEvent_StartTime": iso(c.start), "DeviceFileEvent_EndTime": iso(c.end),
+			"DeviceFileEvent_Files": sorted(c.values), "DeviceFileEvent_FileCount": len(c.values),
+		},
+		"USB_Details": map[string]any{
+			"USB_TimeGenerated": iso(m.TimeGenerated), "DeviceId": m.DeviceId,
+			"USB_DriveLetter": m.DriveLetter, "USB_ProductName": m.ProductName, "USB_Volume": m.Volume,
+		},
+		"InitiatingProcessFileName":   part(k.process, `\`, -1),
+		"InitiatingProcessFolderPath": k.process,
+		"HostName":                    part(k.deviceName, ".", 0),
+		"HostNameDomain":              k.deviceName[strings.Index(k.deviceName, ".")+1:],
+		"AccountName":                 part(d.key.user, "@", 0),
+		"AccountUPNSuffix":            part(d.key.user, "@", 1),
+	}
+}
+
+// part is tostring(split(s, by)[i]).
+func part(s, by string, i int) string {
+	parts := strings.Split(s, by)
+	if i < 0 {
+		i += len(parts)
+	}
+	if i >= len(parts) {
+		return ""
+	}
+	return parts[i]
 }
 
 // joins is the join of two strings, with the one deviation.

@@ -78,18 +78,20 @@ type alert struct {
 	} `json:"stitch"`
 }
 
-// replay runs a rule over documents as the scheduler would have done.
+// replay runs a rule over documents as the scheduler would have done. A
+// document that says when it was ingested is not there before.
 func replay(t *rapid.T, rule *rules.Rule, docs []document, from, to time.Time) []alert {
-	data := memory.New(memory.Options{Now: time.Now})
+	clock := scheduler.NewVirtualClock(from)
+	data := memory.New(memory.Options{Now: clock.Now, Ingest: []string{ingested}})
 	if _, err := data.Load(bytes.NewReader(ndjson(docs)), "documents"); err != nil {
 		t.Fatal(err)
 	}
 	engine := struct {
 		esq.Searcher
 		esq.Store
-	}{data, memory.New(memory.Options{Now: time.Now})}
+	}{data, memory.New(memory.Options{Now: clock.Now})}
 	ctx := context.Background()
-	sched := scheduler.New(scheduler.Options{Rules: &rules.Set{Rules: []*rules.Rule{rule}}, Engine: engine})
+	sched := scheduler.New(scheduler.Options{Rules: &rules.Set{Rules: []*rules.Rule{rule}}, Engine: engine, Clock: clock})
 	summary, err := sched.Replay(ctx, from, to)
 	if err == nil {
 		err = summary.Err()
