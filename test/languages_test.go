@@ -135,7 +135,7 @@ func (w world) find(t *testing.T, q esq.Query) (ids []string, ok bool) {
 		return nil, false
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("ask %s: %v", compact(t, q), err)
 	}
 	slices.Sort(ids)
 	return ids, true
