@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"fmt"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -166,6 +167,19 @@ func drawChains(t *rapid.T, from int64) *chainCase {
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "mounts") {
 			c.mount(t, s)
+		}
+		if oneIn(t, 512, "many files") {
+			for i := range manyFiles {
+				s.name = fmt.Sprintf("%d.txt", i)
+				c.download(t, s)
+			}
+			c.copy(t, s, from)
+		}
+		if oneIn(t, 512, "many drives") {
+			for i := range manyDrives {
+				s.letter = fmt.Sprintf(`E:\%d`, i)
+				c.mount(t, s)
+			}
 		}
 	}
 	return c

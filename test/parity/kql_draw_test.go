@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -53,6 +54,12 @@ const (
 	minute = 60_000
 	hour   = 60 * minute
 	day    = 24 * hour
+)
+
+// More names than a query takes clauses, and more drives than it takes prefixes.
+const (
+	manyFiles  = 1100
+	manyDrives = 70
 )
 
 // story is what the rows of one incident have in common, each row but for the
@@ -108,6 +115,19 @@ func drawKusto(t *rapid.T, from int64, days int) *kustoCase {
 			c.mount(t, s)
 		}
 		c.noise(t, s)
+		if oneIn(t, 512, "many files") {
+			for i := range manyFiles {
+				s.name = fmt.Sprintf("%d.txt", i)
+				c.download(t, s)
+			}
+			c.copy(t, s)
+		}
+		if oneIn(t, 512, "many drives") {
+			for i := range manyDrives {
+				s.letter = fmt.Sprintf(`E:\%d`, i)
+				c.mount(t, s)
+			}
+		}
 	}
 	return c
 }
