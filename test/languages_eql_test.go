@@ -10,7 +10,6 @@ import (
 
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/eql"
-	"github.com/stitchdetect/stitch/test/engines"
 )
 
 const (
@@ -218,12 +217,4 @@ func TestEQLHits(t *testing.T) {
 	}
 	golden(t, eqlGolden, oneALine(t, hits))
 	checkConditions(t, embeddedWorlds(t)[eqlWorld])
-}
-
-// TestEQLHitsOnClusters compares what real clusters find with what holds.
-func TestEQLHitsOnClusters(t *testing.T) {
-	engines.Each(t, func(t *testing.T, e engines.Engine) {
-		t.Parallel()
-		checkConditions(t, clusterWorlds(t, e)[eqlWorld])
-	})
 }

@@ -122,6 +122,16 @@ func clusterWorlds(t *testing.T, e engines.Engine) map[string]world {
 	return worlds
 }
 
+// TestLanguagesOnClusters asks real clusters what the embedded engine is asked.
+func TestLanguagesOnClusters(t *testing.T) {
+	engines.Each(t, func(t *testing.T, e engines.Engine) {
+		t.Parallel()
+		worlds := clusterWorlds(t, e)
+		t.Run("kuery", func(t *testing.T) { checkKuery(t, worlds) })
+		t.Run("eql", func(t *testing.T) { checkConditions(t, worlds[eqlWorld]) })
+	})
+}
+
 // find returns the ids of what the query accepts, sorted; ok is false if the
 // engine refuses the query as one that its mapping cannot answer.
 func (w world) find(t *testing.T, q esq.Query) (ids []string, ok bool) {
@@ -199,4 +209,30 @@ func compact(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// layout writes decoded JSON for people: what fits on a line stands on one.
+func layout(t *testing.T, v any, indent string) string {
+	t.Helper()
+	line := compact(t, v)
+	if len(indent)+len(line) <= 110 {
+		return line
+	}
+	deeper := indent + "  "
+	var parts []string
+	marks := "[]"
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			parts = append(parts, layout(t, e, deeper))
+		}
+	case map[string]any:
+		marks = "{}"
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, compact(t, key)+": "+layout(t, v[key], deeper))
+		}
+	default:
+		return line
+	}
+	return marks[:1] + "\n" + deeper + strings.Join(parts, ",\n"+deeper) + "\n" + indent + marks[1:]
 }
