@@ -14,6 +14,7 @@ import (
 // document is a search hit: fields are the source's, by dotted path.
 type document struct {
 	index, id string
+	arrives   int64 // Unix ms
 	fields    map[string]any
 	style     style
 }
@@ -151,11 +152,14 @@ func (w *writer) start(t *rapid.T, kind, dataset string, ms int64) document {
 		id:     fmt.Sprintf("%s%d", kind, len(w.docs)),
 		fields: map[string]any{},
 		style:  drawStyle(t),
+
+		arrives: ms,
 	}
 	d.fields["@timestamp"] = iso(ms)
 	if w.late {
 		delay := rapid.SampledFrom([]int64{minute, 0, 5 * hour, day - hour}).Draw(t, "delay")
-		d.fields[ingested] = iso(ms + delay)
+		d.arrives += delay
+		d.fields[ingested] = iso(d.arrives)
 	}
 	d.fields["data_stream.type"] = "logs"
 	d.fields["data_stream.dataset"] = dataset

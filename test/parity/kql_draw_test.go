@@ -99,6 +99,7 @@ func (s story) at(t *rapid.T, since int64) int64 {
 // middle of the first or last day or, rarely, over midnight.
 func drawKusto(t *rapid.T, from int64, days int) *kustoCase {
 	c := &kustoCase{}
+	c.writer.late = oneIn(t, 4, "late")
 	last := from + int64(days-1)*day
 	for range rapid.IntRange(1, 3).Draw(t, "stories") {
 		s := drawStory(t, mostly(t, rapid.SampledFrom([]int64{from, last}).Draw(t, "day")+10*hour, []int64{from + 22*hour, from + 23*hour}, "start"))
@@ -133,15 +134,20 @@ func drawKusto(t *rapid.T, from int64, days int) *kustoCase {
 }
 
 // add writes a row as documents: one, now and then two equal ones, and now and
-// then one more that must not count.
-func (c *kustoCase) add(t *rapid.T, render func() document) {
-	c.writer.add(render())
+// then one more that must not count. It returns when the first arrives.
+func (c *kustoCase) add(t *rapid.T, render func() document) (arrives int64) {
+	d := render()
+	c.writer.add(d)
+	arrives = d.arrives
 	if oneIn(t, 8, "twice") {
-		c.writer.add(render())
+		d := render()
+		c.writer.add(d)
+		arrives = min(arrives, d.arrives)
 	}
 	if oneIn(t, 8, "spoil") {
 		c.writer.add(spoil(t, render()))
 	}
+	return arrives
 }
 
 func (c *kustoCase) download(t *rapid.T, s story) {
@@ -156,8 +162,8 @@ func (c *kustoCase) download(t *rapid.T, s story) {
 		UserId:          mostly(t, s.user, users(), "user"),
 		SourceFileName:  rapid.SampledFrom([]string{s.name, s.name, rapid.SampledFrom(fileNames()).Draw(t, "other file")}).Draw(t, "file"),
 	}
+	e.Ingested = c.add(t, func() document { return c.writer.cloudAppEvent(t, e) })
 	c.tables.CloudAppEvents = append(c.tables.CloudAppEvents, e)
-	c.add(t, func() document { return c.writer.cloudAppEvent(t, e) })
 }
 
 func (c *kustoCase) alert(t *rapid.T, s story) {
@@ -184,8 +190,8 @@ func (c *kustoCase) alert(t *rapid.T, s story) {
 	if oneIn(t, 16, "no entities") {
 		a.Entities = nil
 	}
+	a.Ingested = c.add(t, func() document { return c.writer.securityAlert(t, a, "i1") })
 	c.tables.SecurityAlert = append(c.tables.SecurityAlert, a)
-	c.add(t, func() document { return c.writer.securityAlert(t, a, "i1") })
 }
 
 func (c *kustoCase) copy(t *rapid.T, s story) {
@@ -202,8 +208,8 @@ func (c *kustoCase) copy(t *rapid.T, s story) {
 	if folder := mostly(t, s.folder, folders(), "folder"); folder != "" {
 		e.FolderPath = folder + e.FileName
 	}
+	e.Ingested = c.add(t, func() document { return c.writer.deviceFileEvent(t, e) })
 	c.tables.DeviceFileEvents = append(c.tables.DeviceFileEvents, e)
-	c.add(t, func() document { return c.writer.deviceFileEvent(t, e) })
 }
 
 func (c *kustoCase) mount(t *rapid.T, s story) {
@@ -215,8 +221,8 @@ func (c *kustoCase) mount(t *rapid.T, s story) {
 		ProductName:   mostly(t, "DataTraveler", []string{"datatraveler", ""}, "product"),
 		Volume:        mostly(t, "Volume{1}", []string{"Volume{2}", ""}, "volume"),
 	}
+	e.Ingested = c.add(t, func() document { return c.writer.deviceEvent(t, e) })
 	c.tables.DeviceEvents = append(c.tables.DeviceEvents, e)
-	c.add(t, func() document { return c.writer.deviceEvent(t, e) })
 }
 
 // noise are documents of sources that have no part in Sentinel's tables, though

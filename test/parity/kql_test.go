@@ -2,12 +2,13 @@ package parity
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
 
 // tables are the four that Sentinel's rule reads, with the columns it reads. A
-// missing value is "", as in Kusto.
+// missing value is "", as in Kusto. Times are Unix ms.
 type tables struct {
 	SecurityAlert    []securityAlert
 	CloudAppEvents   []cloudAppEvent
@@ -16,15 +17,15 @@ type tables struct {
 }
 
 type securityAlert struct {
-	TimeGenerated     int64 // Unix ms, as all times here
-	AlertName, Status string
-	Entities          []entity
+	TimeGenerated, Ingested int64
+	AlertName, Status       string
+	Entities                []entity
 }
 
 type entity struct{ Type, Address, AadUserId string }
 
 type cloudAppEvent struct {
-	TimeGenerated              int64
+	TimeGenerated, Ingested    int64
 	ActionType, Application    string
 	AccountObjectId, IPAddress string
 	City, CountryCode          string
@@ -32,26 +33,26 @@ type cloudAppEvent struct {
 }
 
 type deviceFileEvent struct {
-	TimeGenerated                                                int64
+	TimeGenerated, Ingested                                      int64
 	ActionType, FileName, FolderPath, DeviceId, DeviceName       string
 	InitiatingProcessAccountUpn                                  string
 	InitiatingProcessFolderPath, InitiatingProcessParentFileName string
 }
 
 type deviceEvent struct {
-	TimeGenerated                    int64
+	TimeGenerated, Ingested          int64
 	ActionType, DeviceId             string
 	DriveLetter, ProductName, Volume string // of AdditionalFields
 }
 
 // queryPeriod is the tables as one run of the rule sees them: the rows of
-// [from, to).
+// [from, to) that have arrived by now.
 type queryPeriod struct {
 	tables
-	from, to int64
+	from, to, now int64
 }
 
-func (q queryPeriod) has(t int64) bool { return q.from <= t && t < q.to }
+func (q queryPeriod) has(t, ingested int64) bool { return q.from <= t && t < q.to && ingested <= q.now }
 
 type alertRow struct {
 	time    int64
@@ -62,7 +63,7 @@ type alertRow struct {
 func (q queryPeriod) alerts() []alertRow {
 	var rows []alertRow
 	for _, a := range q.SecurityAlert {
-		if !q.has(a.TimeGenerated) || folded(a.AlertName) != "mass download by a single user" || a.Status == "Resolved" {
+		if !q.has(a.TimeGenerated, a.Ingested) || folded(a.AlertName) != "mass download by a single user" || a.Status == "Resolved" {
 			continue
 		}
 		for _, ip := range a.Entities {
@@ -82,7 +83,7 @@ type downloadKey struct{ application, oid, user, ip, city, country string }
 func (q queryPeriod) downloads() map[downloadKey]*group {
 	groups := map[downloadKey]*group{}
 	for _, e := range q.CloudAppEvents {
-		if q.has(e.TimeGenerated) && e.ActionType == "FileDownloaded" {
+		if q.has(e.TimeGenerated, e.Ingested) && e.ActionType == "FileDownloaded" {
 			k := downloadKey{e.Application, e.AccountObjectId, e.UserId, e.IPAddress, e.City, e.CountryCode}
 			summarize(groups, k, e.TimeGenerated, e.SourceFileName)
 		}
@@ -122,7 +123,7 @@ func (q queryPeriod) copies(downloaded []alertAndDownload) map[copyKey]*group {
 	}
 	groups := map[copyKey]*group{}
 	for _, e := range q.DeviceFileEvents {
-		if q.has(e.TimeGenerated) && (e.ActionType == "FileCreated" || e.ActionType == "FileRenamed") && list[folded(e.FileName)] {
+		if q.has(e.TimeGenerated, e.Ingested) && (e.ActionType == "FileCreated" || e.ActionType == "FileRenamed") && list[folded(e.FileName)] {
 			k := copyKey{e.InitiatingProcessAccountUpn, e.DeviceId, e.DeviceName, e.InitiatingProcessFolderPath, e.InitiatingProcessParentFileName}
 			summarize(groups, k, e.TimeGenerated, e.FolderPath)
 		}
@@ -130,14 +131,15 @@ func (q queryPeriod) copies(downloaded []alertAndDownload) map[copyKey]*group {
 	return groups
 }
 
-// kusto evaluates the rule over [from, to), one pipe of its text after the
-// other, and returns the rows that come out, distinct, each as JSON.
+// kusto evaluates the rule at a time now over [from, to), one pipe of its text
+// after the other, and returns the rows that come out as JSON, by what they are
+// made of: their groups, not what these hold.
 //
 // Three things are not the original's: two empty strings never join, nor is an
 // empty file name found in a list, nor is it one of a group's files.
-func (db tables) kusto(from, to int64) map[string]bool {
-	q := queryPeriod{db, from, to}
-	rows := map[string]bool{}
+func (db tables) kusto(from, to, now int64) map[string]string {
+	q := queryPeriod{db, from, to, now}
+	rows := map[string]string{}
 	downloaded := q.alertsAndDownloads()
 	copies := q.copies(downloaded)
 	for _, d := range downloaded {
@@ -146,12 +148,13 @@ func (db tables) kusto(from, to int64) map[string]bool {
 				continue
 			}
 			for _, m := range q.DeviceEvents {
-				if !q.has(m.TimeGenerated) || m.ActionType != "UsbDriveMounted" || m.DriveLetter == "" ||
+				if !q.has(m.TimeGenerated, m.Ingested) || m.ActionType != "UsbDriveMounted" || m.DriveLetter == "" ||
 					!joins(k.device, m.DeviceId) || m.TimeGenerated < d.alert.time {
 					continue
 				}
 				if matched := c.startingWith(m.DriveLetter); len(matched) > 0 {
-					rows[text(result(d, k, c, m, matched))] = true
+					m.Ingested = 0
+					rows[fmt.Sprintf("%#v", []any{d.alert, d.key, k, m})] = text(result(d, k, c, m, matched))
 				}
 			}
 		}
