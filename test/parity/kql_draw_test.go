@@ -90,9 +90,9 @@ func drawStory(t *rapid.T, start int64) story {
 // at is a moment of the story: mostly the given one, else one that lies on an
 // edge of the day or of the alert.
 func (s story) at(t *rapid.T, since int64) int64 {
-	day := s.start - s.start%day
+	midnight := s.start - s.start%day
 	alert := s.start + hour
-	return mostly(t, s.start+since, []int64{alert, alert - 1, alert + 1, s.start, day, day - 1, day + 24*hour - 1, day + 24*hour, alert + 2*hour}, "time")
+	return mostly(t, s.start+since, []int64{alert, alert - 1, alert + 1, s.start, midnight, midnight - 1, midnight + day - 1, midnight + day, alert + 2*hour}, "time")
 }
 
 // drawKusto draws up to three stories with a few rows in each table, in the
