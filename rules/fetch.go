@@ -149,10 +149,16 @@ func (c column) sourceWords(v esq.Value, fold bool) ([]esq.Value, bool) {
 	return words, true
 }
 
+// asked is a source as a stage asks it: stages of one view read other columns.
+type asked struct {
+	stage  *stage
+	source *source
+}
+
 // searcher runs a fetch and keeps count of what it cost.
 type searcher struct {
 	engine   esq.Searcher
-	caps     map[*source]map[string]esq.FieldCap
+	caps     map[asked]map[string]esq.FieldCap
 	stats    esq.Stats
 	warnings []string
 }
@@ -168,9 +174,9 @@ func (s *searcher) note(stats esq.Stats) {
 	s.stats.Add(stats)
 }
 
-// fieldCaps asks once per source and run what its fields are.
+// fieldCaps asks once per stage, source and run what the fields are.
 func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[string]esq.FieldCap, error) {
-	if caps, ok := s.caps[src]; ok {
+	if caps, ok := s.caps[asked{f.stage, src}]; ok {
 		return caps, nil
 	}
 	caps, err := s.engine.FieldCaps(ctx, src.index, f.columns(src))
@@ -182,7 +188,7 @@ func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[st
 		return nil, fmt.Errorf("%s: %s is mapped as %s, and only a date can be searched by time; mend the mapping, or name another field with time = in the view",
 			s.sourceName(f.stage, src), src.time, strings.Join(c.Types, ", "))
 	}
-	s.caps[src] = caps
+	s.caps[asked{f.stage, src}] = caps
 	return caps, s.checkTimes(ctx, f.stage, src)
 }
 

@@ -30,7 +30,7 @@ type plan struct {
 func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, error) {
 	e := &evaluation{
 		plan:   &r.plan,
-		search: searcher{engine: eng, caps: map[*source]map[string]esq.FieldCap{}},
+		search: searcher{engine: eng, caps: map[asked]map[string]esq.FieldCap{}},
 		time:   r.reach(w),
 		rows:   make([][]*row, len(r.plan.stages)),
 		sets:   make([][]*eql.Set, len(r.plan.stages)),

@@ -2,12 +2,14 @@ package rules
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/memory"
 )
 
@@ -168,5 +170,36 @@ func TestIdentityIsNotOfTheIndex(t *testing.T) {
 		if got := stableName(index); got != want {
 			t.Errorf("stableName(%q) = %q, want %q", index, got, want)
 		}
+	}
+}
+
+// recorder notes for which fields the engine was asked.
+type recorder struct {
+	*memory.Engine
+	fields [][]string
+}
+
+func (r *recorder) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
+	r.fields = append(r.fields, fields)
+	return r.Engine.FieldCaps(ctx, indices, fields)
+}
+
+func TestEachStageAsksForItsOwnFields(t *testing.T) {
+	r := ruleOf(t, `
+[[rule.stage]]
+id = "a"
+query = 'file_write where event.action == "creation"'
+[[rule.stage]]
+id = "b"
+query = 'file_write where labels.only_here != null'
+`)
+	r.plan.stages[0].sources = r.plan.stages[0].sources[:1]
+	r.plan.stages[1].sources = r.plan.stages[1].sources[:1]
+	m := &recorder{Engine: engineOf(t, `logs-1 1 01:00:00 {"user":{"name":"u"}}`)}
+	if _, err := r.Run(context.Background(), m, Window{From: day, To: day.Add(24 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.fields) != 2 || slices.Contains(m.fields[0], "labels.only_here") || !slices.Contains(m.fields[1], "labels.only_here") {
+		t.Errorf("asked for %v", m.fields)
 	}
 }
