@@ -3,6 +3,6 @@
 package parity
 
 const (
-	kustoRounds = 5
-	chainRounds = 5
+	kustoRounds = 4
+	chainRounds = 4
 )

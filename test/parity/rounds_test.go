@@ -4,6 +4,6 @@ package parity
 
 // How many rounds are run; the race detector makes them several times slower.
 const (
-	kustoRounds = 40
-	chainRounds = 30
+	kustoRounds = 30
+	chainRounds = 25
 )
