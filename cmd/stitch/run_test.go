@@ -234,7 +234,7 @@ func TestFit(t *testing.T) {
 		in    string
 		width int
 		want  string
-	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "ab…f"}, {"äöüäöü", 3, "ä…ü"}, {"abc", 1, "…"}} {
+	}{{"abc", 3, "abc"}, {"abcdef", 5, "ab…ef"}, {"abcdef", 4, "ab…f"}, {"äöüäöü", 3, "ä…ü"}, {"abc", 1, "…"}, {"日本語", 6, "日本語"}, {"日本語", 5, "日…語"}, {"日本語", 4, "日…"}} {
 		if got := fit(tt.in, tt.width); got != tt.want {
 			t.Errorf("%q in %d: got %q, want %q", tt.in, tt.width, got, tt.want)
 		}
