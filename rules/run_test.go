@@ -91,6 +91,8 @@ by = ["user.name", "host.name"]
 n = "count()"
 files = "set(file.name)"
 distinct = "distinct(file.name)"
+kusto_files = "make_set(file.name)"
+kusto_count = "dcount(file.name)"
 least = "min(size)"
 most = "max(size)"
 total = "sum(size)"
@@ -103,6 +105,8 @@ Host = "a.host.name"
 N = "a.n"
 Files = "a.files"
 Distinct = "a.distinct"
+KustoFiles = "a.kusto_files"
+KustoCount = "a.kusto_count"
 Least = "a.least"
 Most = "a.most"
 Total = "a.total"
@@ -121,11 +125,11 @@ logs-1 4 04:00:00 {"event":{"action":"a"},"host":{"name":"h1"}}
 		got[a.Details["User"].(string)+"@"+a.Details["Host"].(string)] = a.Details
 	}
 	want := map[any]map[string]any{
-		"u@h1": {"User": "u", "Host": "h1", "N": int64(3), "Files": []any{"f", "g"}, "Distinct": int64(2), "Least": int64(3), "Most": int64(6),
+		"u@h1": {"User": "u", "Host": "h1", "N": int64(3), "Files": []any{"f", "g"}, "Distinct": int64(2), "KustoFiles": []any{"", "f", "g"}, "KustoCount": int64(3), "Least": int64(3), "Most": int64(6),
 			"Total": int64(12), "Mean": int64(4), "First": "2026-03-10T01:00:00.000Z", "Last": "2026-03-10T03:00:00.000Z"},
-		"u@h2": {"User": "u", "Host": "h2", "N": int64(1), "Files": []any{"f"}, "Distinct": int64(1), "Least": int64(3), "Most": int64(3),
+		"u@h2": {"User": "u", "Host": "h2", "N": int64(1), "Files": []any{"f"}, "Distinct": int64(1), "KustoFiles": []any{"f"}, "KustoCount": int64(1), "Least": int64(3), "Most": int64(3),
 			"Total": int64(3), "Mean": int64(3), "First": "2026-03-10T01:00:00.000Z", "Last": "2026-03-10T01:00:00.000Z"},
-		"@h1": {"User": "", "Host": "h1", "N": int64(1), "Files": []any{}, "Distinct": int64(0), "Least": "", "Most": "",
+		"@h1": {"User": "", "Host": "h1", "N": int64(1), "Files": []any{}, "Distinct": int64(0), "KustoFiles": []any{""}, "KustoCount": int64(1), "Least": "", "Most": "",
 			"Total": "", "Mean": "", "First": "2026-03-10T04:00:00.000Z", "Last": "2026-03-10T04:00:00.000Z"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -123,7 +123,7 @@ func (q queryPeriod) copies(downloaded []alertAndDownload) map[copyKey]*group {
 	}
 	groups := map[copyKey]*group{}
 	for _, e := range q.DeviceFileEvents {
-		if q.has(e.TimeGenerated, e.Ingested) && (e.ActionType == "FileCreated" || e.ActionType == "FileRenamed") && list[folded(e.FileName)] {
+		if q.has(e.TimeGenerated, e.Ingested) && (e.ActionType == "FileCreated" || e.ActionType == "FileRenamed") && e.FileName != "" && list[folded(e.FileName)] {
 			k := copyKey{e.InitiatingProcessAccountUpn, e.DeviceId, e.DeviceName, e.InitiatingProcessFolderPath, e.InitiatingProcessParentFileName}
 			summarize(groups, k, e.TimeGenerated, e.FolderPath)
 		}
@@ -237,7 +237,7 @@ func summarize[K comparable](groups map[K]*group, k K, t int64, value string) {
 		groups[k] = g
 	}
 	g.start, g.end = min(g.start, t), max(g.end, t)
-	if value != "" && !slices.Contains(g.values, value) {
+	if !slices.Contains(g.values, value) {
 		g.values = append(g.values, value)
 	}
 }
