@@ -207,3 +207,34 @@ query = 'file_write where labels.only_here != null'
 		t.Errorf("asked for %v", m.fields)
 	}
 }
+
+func TestTheNextWindowsGroupIsAnotherAlert(t *testing.T) {
+	text := `
+interval = "12h"
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[rule.stage.summarize]
+by = ["user.name"]
+`
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 2 13:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+`)
+	for by, want := range map[string]int{`["user.name"]`: 3, `["user.name", "@timestamp"]`: 2} {
+		r := ruleOf(t, strings.Replace(text, `["user.name"]`, by, 1))
+		ids := map[string]bool{}
+		for _, w := range []Window{{day, day.Add(12 * time.Hour)}, {day.Add(12 * time.Hour), day.Add(24 * time.Hour)}, {day, day.Add(24 * time.Hour)}, {day.Add(time.Hour), day.Add(12 * time.Hour)}} {
+			result, err := r.Run(context.Background(), m, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range result.Alerts {
+				ids[a.ID] = true
+			}
+		}
+		if len(ids) != want {
+			t.Errorf("by %s: %d alerts, want %d", by, len(ids), want)
+		}
+	}
+}
