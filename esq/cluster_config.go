@@ -43,7 +43,7 @@ func (c Config) GoString() string { return c.String() }
 func (c Config) LogValue() slog.Value {
 	urls := make([]string, len(c.URLs))
 	for i, raw := range c.URLs {
-		urls[i] = secrets(nil).scrub(raw)
+		urls[i] = withoutUser(raw)
 	}
 	auth := "none"
 	switch {
@@ -108,7 +108,7 @@ func (c *Config) addresses() ([]*url.URL, error) {
 	for i, raw := range c.URLs {
 		u, err := url.Parse(raw)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("URL %d (%s): want http://HOST:PORT or https://HOST:PORT", i+1, secrets(nil).scrub(raw))
+			return nil, fmt.Errorf("URL %d (%s): want http://HOST:PORT or https://HOST:PORT", i+1, withoutUser(raw))
 		}
 		if u.User != nil {
 			password, _ := u.User.Password()
@@ -123,6 +123,20 @@ func (c *Config) addresses() ([]*url.URL, error) {
 		urls = append(urls, u)
 	}
 	return urls, nil
+}
+
+// withoutUser hides the credentials in what should be a URL, also in one that
+// cannot be read: all from the scheme, if there is one, to the last @.
+func withoutUser(raw string) string {
+	at := strings.LastIndex(raw, "@")
+	if at < 0 {
+		return raw
+	}
+	start := 0
+	if end := strings.Index(raw[:at], "://"); end >= 0 {
+		start = end + len("://")
+	}
+	return raw[:start] + "xxxxx" + raw[at:]
 }
 
 func (c Config) roundTripper() (http.RoundTripper, error) {

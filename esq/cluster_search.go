@@ -23,6 +23,7 @@ type searchBody struct {
 	Source      any               `json:"_source"`
 	SeqNo       bool              `json:"seq_no_primary_term,omitempty"`
 	TotalHits   bool              `json:"track_total_hits"`
+	MinScore    *int              `json:"min_score,omitempty"`
 	Aggs        object            `json:"aggs,omitempty"`
 }
 
@@ -83,6 +84,9 @@ func (s *shards) whole(op string) error {
 func (c *Cluster) search(ctx context.Context, op string, indices []string, body searchBody, cost *Stats, answer *searchAnswer) error {
 	if body.Source == nil {
 		body.Source = false
+	}
+	if c.dialect.recount {
+		body.MinScore = new(int)
 	}
 	content, err := marshal(body)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,17 +16,43 @@ import (
 const maxGet = 500
 
 // Get reads documents by id. One in an index that does not exist is not found;
-// any other trouble with one of them is the error of all.
+// any other trouble with one of them is the error of all. An index that was
+// made just now cannot be read for a moment: it is asked again.
 func (c *Cluster) Get(ctx context.Context, refs []Ref) ([]Document, error) {
 	docs := make([]Document, 0, len(refs))
 	for chunk := range slices.Chunk(refs, maxGet) {
-		some, err := c.get(ctx, chunk)
+		some, err := c.getStarted(ctx, chunk)
 		if err != nil {
 			return nil, err
 		}
 		docs = append(docs, some...)
 	}
 	return docs, nil
+}
+
+// getStarted asks until the shards have started, as patiently as the retry
+// policy is.
+func (c *Cluster) getStarted(ctx context.Context, refs []Ref) ([]Document, error) {
+	retry := c.transport.retry
+	for attempt := 1; ; attempt++ {
+		docs, err := c.get(ctx, refs)
+		if !starting(err) || attempt >= retry.Attempts {
+			return docs, err
+		}
+		wait := retry.wait(attempt, 0)
+		c.transport.log.WarnContext(ctx, "index is starting, trying again", "attempt", attempt, "wait", wait, "err", err)
+		if err := sleep(ctx, wait); err != nil {
+			return nil, fmt.Errorf("get: %w", err)
+		}
+	}
+}
+
+// starting reports whether err is about a shard that is not there yet: the one
+// that has the document, or its node's picture of where shards are.
+func starting(err error) bool {
+	var refusal *ResponseError
+	return errors.As(err, &refusal) &&
+		(refusal.Type == "illegal_index_shard_state_exception" || refusal.Type == "no_shard_available_action_exception")
 }
 
 type gotDocument struct {

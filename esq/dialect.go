@@ -33,7 +33,12 @@ type dialect struct {
 	noisyGroups bool
 	// silent is [FieldCap.Silent] of every field.
 	silent bool
-	limits limits
+	// recount says that the engine has to look at each match to count them
+	// right, which a least score of 0 makes it do: OpenSearch 3 takes the number
+	// of documents with a text in them for the number that have the field, and
+	// misses those whose text is empty.
+	recount bool
+	limits  limits
 }
 
 // limits are the engines' defaults, the lowest of all, since reading the real
@@ -77,7 +82,7 @@ func newDialect(info clusterInfo) (dialect, error) {
 	d := dialect{product: Elasticsearch, version: info.Version.Number, limits: commonLimits()}
 	switch {
 	case info.Version.Distribution == OpenSearch:
-		d.product, d.silent = OpenSearch, true
+		d.product, d.silent, d.recount = OpenSearch, true, true
 	case !ok || info.Version.Distribution != "":
 		return d, &UnsupportedError{
 			Product: "this server", Version: info.Version.Number,

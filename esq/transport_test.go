@@ -224,6 +224,8 @@ func TestConfigIsChecked(t *testing.T) {
 		{"no scheme", esq.Config{URLs: []string{"localhost:9200"}}, "URL 1"},
 		{"other scheme", esq.Config{URLs: []string{"http://a", "ftp://user:secret@b"}}, "URL 2 (ftp://xxxxx@b)"},
 		{"unreadable", esq.Config{URLs: []string{"http://user:secret@b:x y"}}, "URL 1"},
+		{"quote in the password", esq.Config{URLs: []string{`http://user:se"secret@b`}}, "URL 1 (http://xxxxx@b)"},
+		{"user without scheme", esq.Config{URLs: []string{"user:secret@b:9200"}}, "URL 1 (xxxxx@b:9200)"},
 		{"slash in the password", esq.Config{URLs: []string{"http://user:sec/secret@b"}}, "URL 1"},
 		{"two users", esq.Config{URLs: []string{"http://a:secret@x", "http://b:secret@y"}}, "another one"},
 		{"user and key", esq.Config{URLs: []string{"http://a"}, Username: "u", Password: "secret", APIKey: "k"}, "one of them"},

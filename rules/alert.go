@@ -123,9 +123,14 @@ func extent(rows []*row) (first, last int64) {
 func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
 // alertID hashes the rule, the anchor row's identity and the by values, folded
-// where the joins fold. The anchor's row is always one of by.
+// where the joins fold. The anchor's row is always one of by. A group is known
+// by what it is grouped by, and the same user's group of the next window is
+// another incident: so the window is part of it, unless it has a time itself.
 func (e *evaluation) alertID(m sequence.Match) string {
 	parts := []esq.Value{esq.Str(e.id)}
+	if s := e.stages[e.anchor]; s.group != nil && !slices.Contains(s.row[:len(s.group.by)], timeColumn) {
+		parts = append(parts, isoValue(e.time.from))
+	}
 	for i, v := range m.Key {
 		if e.keys[i].Fold && !v.IsNull() {
 			v = eql.Key(v, true)

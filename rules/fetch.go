@@ -160,17 +160,23 @@ func (c column) sourceWords(v esq.Value, fold bool) ([]esq.Value, bool) {
 	return words, true
 }
 
+// asked is a source as a stage asks it: stages of one view read other columns.
+type asked struct {
+	stage  *stage
+	source *source
+}
+
 // searcher runs a fetch and keeps count of what it cost.
 type searcher struct {
 	engine   esq.Searcher
 	rule     *Rule
-	caps     map[*source]map[string]esq.FieldCap
+	caps     map[asked]map[string]esq.FieldCap
 	stats    esq.Stats
 	warnings []string
 }
 
 func newSearcher(eng esq.Searcher, r *Rule) searcher {
-	return searcher{engine: eng, rule: r, caps: map[*source]map[string]esq.FieldCap{}}
+	return searcher{engine: eng, rule: r, caps: map[asked]map[string]esq.FieldCap{}}
 }
 
 func (s *searcher) warn(format string, args ...any) {
@@ -184,9 +190,9 @@ func (s *searcher) note(stats esq.Stats) {
 	s.stats.Add(stats)
 }
 
-// fieldCaps asks once per source and run what its fields are.
+// fieldCaps asks once per stage, source and run what the fields are.
 func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[string]esq.FieldCap, error) {
-	if caps, ok := s.caps[src]; ok {
+	if caps, ok := s.caps[asked{f.stage, src}]; ok {
 		return caps, nil
 	}
 	caps, err := s.engine.FieldCaps(ctx, src.index, f.columns(src))
@@ -198,7 +204,7 @@ func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[st
 		return nil, fmt.Errorf("%s: %s is mapped as %s, and only a date can be searched by time; mend the mapping, or name another field with time = in the view",
 			s.sourceName(f.stage, src), src.time, strings.Join(c.Types, ", "))
 	}
-	s.caps[src] = caps
+	s.caps[asked{f.stage, src}] = caps
 	return caps, nil
 }
 

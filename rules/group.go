@@ -22,12 +22,22 @@ type aggregate struct {
 }
 
 // isSet says that the aggregate is a list whatever its size.
-func (a aggregate) isSet() bool { return a.function == "set" }
+func (a aggregate) isSet() bool { return a.function == "set" || a.function == "make_set" }
+
+// values are an event's values that count. To Kusto's make_set and dcount a
+// missing text is an empty one, and a value like any other.
+func (a aggregate) values(e *event) []esq.Value {
+	values := e.values[a.column]
+	if len(values) == 0 && (a.function == "make_set" || a.function == "dcount") {
+		return []esq.Value{esq.Str("")}
+	}
+	return values
+}
 
 var (
 	identifier    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	aggregateText = regexp.MustCompile("^\\s*([a-z]+)\\s*\\(\\s*`?([^`()\\s]*)`?\\s*\\)\\s*$")
-	functions     = []string{"set", "count", "distinct", "min", "max", "sum", "avg"}
+	aggregateText = regexp.MustCompile("^\\s*([a-z_]+)\\s*\\(\\s*`?([^`()\\s]*)`?\\s*\\)\\s*$")
+	functions     = []string{"set", "count", "distinct", "min", "max", "sum", "avg", "make_set", "dcount"}
 )
 
 func (c *compiler) readGrouping(s *stage, path []string, spec map[string]any) {
@@ -137,7 +147,7 @@ func (g *grouping) add(x *group, e *event) {
 	r.events = append(r.events, e)
 	for i, a := range g.aggregates {
 		if a.column >= 0 {
-			x.values[i].add(a.keepsAll(), e.values[a.column])
+			x.values[i].add(a.keepsAll(), a.values(e))
 		}
 	}
 }
@@ -159,9 +169,9 @@ func (a aggregate) of(x *group) func([]esq.Value) []esq.Value {
 		switch a.function {
 		case "count":
 			return one(esq.Integer(x.count))
-		case "distinct":
+		case "distinct", "dcount":
 			return one(esq.Integer(int64(len(vs))))
-		case "set":
+		case "set", "make_set":
 			return vs
 		}
 		if len(vs) == 0 {

@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,8 @@ by = ["user.name", "host.name"]
 n = "count()"
 files = "set(file.name)"
 distinct = "distinct(file.name)"
+kusto_files = "make_set(file.name)"
+kusto_count = "dcount(file.name)"
 least = "min(size)"
 most = "max(size)"
 total = "sum(size)"
@@ -103,6 +106,8 @@ Host = "a.host.name"
 N = "a.n"
 Files = "a.files"
 Distinct = "a.distinct"
+KustoFiles = "a.kusto_files"
+KustoCount = "a.kusto_count"
 Least = "a.least"
 Most = "a.most"
 Total = "a.total"
@@ -121,11 +126,11 @@ logs-1 4 04:00:00 {"event":{"action":"a"},"host":{"name":"h1"}}
 		got[a.Details["User"].(string)+"@"+a.Details["Host"].(string)] = a.Details
 	}
 	want := map[any]map[string]any{
-		"u@h1": {"User": "u", "Host": "h1", "N": int64(3), "Files": []any{"f", "g"}, "Distinct": int64(2), "Least": int64(3), "Most": int64(6),
+		"u@h1": {"User": "u", "Host": "h1", "N": int64(3), "Files": []any{"f", "g"}, "Distinct": int64(2), "KustoFiles": []any{"", "f", "g"}, "KustoCount": int64(3), "Least": int64(3), "Most": int64(6),
 			"Total": int64(12), "Mean": int64(4), "First": "2026-03-10T01:00:00.000Z", "Last": "2026-03-10T03:00:00.000Z"},
-		"u@h2": {"User": "u", "Host": "h2", "N": int64(1), "Files": []any{"f"}, "Distinct": int64(1), "Least": int64(3), "Most": int64(3),
+		"u@h2": {"User": "u", "Host": "h2", "N": int64(1), "Files": []any{"f"}, "Distinct": int64(1), "KustoFiles": []any{"f"}, "KustoCount": int64(1), "Least": int64(3), "Most": int64(3),
 			"Total": int64(3), "Mean": int64(3), "First": "2026-03-10T01:00:00.000Z", "Last": "2026-03-10T01:00:00.000Z"},
-		"@h1": {"User": "", "Host": "h1", "N": int64(1), "Files": []any{}, "Distinct": int64(0), "Least": "", "Most": "",
+		"@h1": {"User": "", "Host": "h1", "N": int64(1), "Files": []any{}, "Distinct": int64(0), "KustoFiles": []any{""}, "KustoCount": int64(1), "Least": "", "Most": "",
 			"Total": "", "Mean": "", "First": "2026-03-10T04:00:00.000Z", "Last": "2026-03-10T04:00:00.000Z"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -293,5 +298,70 @@ logs-1 4 09:00:00 {"event":{"action":"b"},"user":{"name":"u"}}
 	}
 	if result, err := r.Run(context.Background(), m, Window{From: at("03:01"), To: at("08:00")}); err != nil || len(result.Alerts) != 0 {
 		t.Errorf("beside the alert: %v, %v", result, err)
+	}
+}
+
+// recorder notes for which fields the engine was asked.
+type recorder struct {
+	*memory.Engine
+	fields [][]string
+}
+
+func (r *recorder) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
+	r.fields = append(r.fields, fields)
+	return r.Engine.FieldCaps(ctx, indices, fields)
+}
+
+func TestEachStageAsksForItsOwnFields(t *testing.T) {
+	r := ruleOf(t, `
+[[rule.stage]]
+id = "a"
+query = 'file_write where event.action == "creation"'
+[[rule.stage]]
+id = "b"
+query = 'file_write where labels.only_here != null'
+`)
+	r.plan.stages[0].sources = r.plan.stages[0].sources[:1]
+	r.plan.stages[1].sources = r.plan.stages[1].sources[:1]
+	m := &recorder{Engine: engineOf(t, `logs-1 1 01:00:00 {"user":{"name":"u"}}`)}
+	if _, err := r.Run(context.Background(), m, Window{From: day, To: day.Add(24 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.fields) != 2 || slices.Contains(m.fields[0], "labels.only_here") || !slices.Contains(m.fields[1], "labels.only_here") {
+		t.Errorf("asked for %v", m.fields)
+	}
+}
+
+func TestTheNextWindowsGroupIsAnotherAlert(t *testing.T) {
+	text := `
+interval = "12h"
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[rule.stage.summarize]
+by = ["user.name"]
+`
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 2 13:00:00 {"event":{"action":"a"},"user":{"name":"u"}}
+`)
+	for by, want := range map[string]int{`["user.name"]`: 3, `["user.name", "@timestamp"]`: 2} {
+		r := ruleOf(t, strings.Replace(text, `["user.name"]`, by, 1))
+		ids := map[string]bool{}
+		for _, w := range []Window{
+			{From: day, To: day.Add(12 * time.Hour)}, {From: day.Add(12 * time.Hour), To: day.Add(24 * time.Hour)},
+			{From: day, To: day.Add(24 * time.Hour)}, {From: day.Add(time.Hour), To: day.Add(12 * time.Hour)},
+		} {
+			result, err := r.Run(context.Background(), m, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range result.Alerts {
+				ids[a.ID] = true
+			}
+		}
+		if len(ids) != want {
+			t.Errorf("by %s: %d alerts, want %d", by, len(ids), want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,12 +70,10 @@ type document struct {
 func loadScenarios(t *testing.T, e engines.Engine, all []scenario) (prefix string) {
 	t.Helper()
 	prefix = e.Prefix(t)
-	mapping, err := memory.ECS().With(memory.Rule{Field: scopeField, Type: memory.Keyword}).Template(e.Family)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.Must(t, http.MethodPut, "/_index_template/"+prefix+"scenarios", fmt.Sprintf(
-		`{"index_patterns":["%s*"],"priority":900,"template":{"settings":{"number_of_shards":1,"number_of_replicas":0},"mappings":%s}}`, prefix, mapping))
+	putTemplate(t, e, prefix, "scenarios", "*", 900, memory.ECS())
+	// Filebeat's module keeps o365.audit.Data as one string.
+	putTemplate(t, e, prefix, "filebeat", "filebeat-*", 901, memory.Mapping{Rules: slices.DeleteFunc(
+		memory.ECS().Rules, func(r memory.Rule) bool { return strings.HasPrefix(r.Field, "o365.audit.Data") })})
 	var body bytes.Buffer
 	for _, s := range all {
 		for _, d := range s.documents(t) {
@@ -107,4 +106,15 @@ func loadScenarios(t *testing.T, e engines.Engine, all []scenario) (prefix strin
 		t.FailNow()
 	}
 	return prefix
+}
+
+func putTemplate(t *testing.T, e engines.Engine, prefix, name, pattern string, priority int, m memory.Mapping) {
+	t.Helper()
+	mapping, err := m.With(memory.Rule{Field: scopeField, Type: memory.Keyword}).Template(e.Family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Must(t, http.MethodPut, "/_index_template/"+prefix+name, fmt.Sprintf(
+		`{"index_patterns":["%s%s"],"priority":%d,"template":{"settings":{"number_of_shards":1,"number_of_replicas":0},"mappings":%s}}`,
+		prefix, pattern, priority, mapping))
 }

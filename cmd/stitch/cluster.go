@@ -84,7 +84,9 @@ is looked at when it is back.
 				}
 				return err
 			}
+			told := context.AfterFunc(cmd.Context(), func() { log.Info("stopping", "grace", f.grace) })
 			sched.Run(cmd.Context())
+			told()
 			log.Info("stopped")
 			return nil
 		},

@@ -10,7 +10,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/esq/eql"
 )
 
 // configFile is the settings of stitch.toml. The zero value has none.
@@ -65,7 +65,7 @@ func notTOML(name string, err error) error {
 
 func (f configFile) read(key string, value any) ([]string, error) {
 	if !slices.Contains(configKeys(), key) {
-		if near := rules.Nearest(key, configKeys()); near != "" {
+		if near := eql.Nearest(key, configKeys()); near != "" {
 			return nil, fmt.Errorf("unknown key %s; did you mean %s?", key, near)
 		}
 		return nil, fmt.Errorf("unknown key %s; there are %s", key, strings.Join(configKeys(), ", "))

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // mark is one line of the timeline.
@@ -24,7 +23,7 @@ func (a *alertDocument) writeMarks(b *strings.Builder) {
 	var marks []mark
 	width := 0
 	for lane, s := range a.Stitch.Chain {
-		width = max(width, utf8.RuneCountInString(printable(s.Stage)))
+		width = max(width, cellsOf(printable(s.Stage)))
 		marks = append(marks, s.marks(lane)...)
 	}
 	slices.SortStableFunc(marks, func(a, b mark) int { return a.time.Compare(b.time) })
@@ -42,7 +41,7 @@ func (a *alertDocument) writeMarks(b *strings.Builder) {
 		lanes[m.lane] = sign
 		left := fmt.Sprintf("  %-12s  %s  %-*s  ", clock, strings.ReplaceAll(strings.Join(lanes, " "), ".", " "), width, printable(m.stage))
 		lanes[m.lane] = "│"
-		b.WriteString(strings.TrimRight(left+fit(m.text, max(pageWidth-utf8.RuneCountInString(left), 20)), " ") + "\n")
+		b.WriteString(strings.TrimRight(left+fit(m.text, max(pageWidth-cellsOf(left), 20)), " ") + "\n")
 	}
 	b.WriteString("\n")
 }
@@ -80,13 +79,14 @@ func until(from, t time.Time) string {
 func (d *evidence) telling() string {
 	for _, column := range []string{
 		"file.path", "file.name", "rule.name", "volume.root", "volume.drive_letter", "process.executable", "message", "event.action",
+		"user.email", "user.name", "host.name", "source.ip",
 	} {
 		if values := d.Columns[column]; len(values) > 0 {
 			return printable(fmt.Sprint(values[0]))
 		}
 	}
 	for _, column := range slices.Sorted(maps.Keys(d.Columns)) {
-		if values := d.Columns[column]; len(values) > 0 {
+		if values := d.Columns[column]; len(values) > 0 && !d.foreign(column) {
 			return printable(fmt.Sprintf("%s %v", column, values[0]))
 		}
 	}
@@ -120,7 +120,7 @@ func (a *alertDocument) writeDocuments(b *strings.Builder) {
 func writeWords(b *strings.Builder, indent int, words []string) {
 	used := 0
 	for _, word := range words {
-		length := utf8.RuneCountInString(word)
+		length := cellsOf(word)
 		switch {
 		case used == 0:
 			b.WriteString(strings.Repeat(" ", indent))

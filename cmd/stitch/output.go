@@ -57,13 +57,41 @@ func printableLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// fit cuts the middle out of text that is longer than width: the ends of a path
+// fit cuts the middle out of text that is wider than width: the ends of a path
 // tell more than what is between them. The width is positive.
 func fit(s string, width int) string {
-	runes := []rune(s)
-	if len(runes) <= width {
+	if cellsOf(s) <= width {
 		return s
 	}
-	tail := (width - 1) / 2
-	return string(runes[:width-1-tail]) + "…" + string(runes[len(runes)-tail:])
+	runes := []rune(s)
+	head, used := 0, 0
+	for ; used+cells(runes[head]) <= width-1-(width-1)/2; head++ {
+		used += cells(runes[head])
+	}
+	tail := len(runes)
+	for ; used+cells(runes[tail-1]) <= width-1; tail-- {
+		used += cells(runes[tail-1])
+	}
+	return string(runes[:head]) + "…" + string(runes[tail:])
+}
+
+func cellsOf(s string) int {
+	n := 0
+	for _, r := range s {
+		n += cells(r)
+	}
+	return n
+}
+
+// cells is how many places a printable character takes on a terminal, as near
+// as its script tells.
+func cells(r rune) int {
+	switch {
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana),
+		r >= 0x3000 && r <= 0x303f, r >= 0xff01 && r <= 0xff60, r >= 0x1f300 && r <= 0x1faff:
+		return 2
+	}
+	return 1
 }

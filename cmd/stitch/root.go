@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/esq/eql"
 )
 
 // run runs one command and returns its exit code. Errors are said here, once.
@@ -56,6 +56,13 @@ func newRoot(s streams) *cobra.Command {
 	)
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.RunE = func(*cobra.Command, []string) error {
+			return usage("name a shell: bash, fish, powershell or zsh")
+		}
+		completion.Args = noArguments
+	}
 	return root
 }
 
@@ -70,7 +77,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 			known = append(known, c.Name())
 		}
 	}
-	if name := rules.Nearest(args[0], known); name != "" {
+	if name := eql.Nearest(args[0], known); name != "" {
 		return usage("unknown command %q; did you mean %s?", args[0], name)
 	}
 	return usage("unknown command %q; there are %s", args[0], strings.Join(known, ", "))

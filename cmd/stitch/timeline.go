@@ -147,9 +147,7 @@ func (a *alertDocument) answer(columns []string) []string {
 func (s *stageDocument) values(column string) []string {
 	var values []string
 	for _, d := range s.Documents {
-		// Without a view a document's host.id is whatever its integration put
-		// there: a tenant, for the audit log. That is nobody's machine.
-		if column == "host.id" && d.Source == "" {
+		if d.foreign(column) {
 			continue
 		}
 		for _, v := range d.Columns[column] {
@@ -168,3 +166,8 @@ func (s *stageDocument) atLeast() string {
 	}
 	return ""
 }
+
+// foreign reports whether a column need not mean what its name says: without a
+// view a document's host.id is whatever its integration put there, a tenant for
+// the audit log. That is nobody's machine.
+func (d *evidence) foreign(column string) bool { return column == "host.id" && d.Source == "" }

@@ -79,7 +79,7 @@ func (c *compiler) after(stage int) {
 		other, known := c.ids[a.Stage]
 		switch {
 		case !known:
-			bad(UnknownStage, a.Stage, nearest(a.Stage, c.earlier(stage)))
+			bad(UnknownStage, a.Stage, eql.Nearest(a.Stage, c.earlier(stage)))
 		case other == stage:
 			bad(NamesItself, a.Stage, "")
 		case other > stage:
@@ -148,7 +148,7 @@ func (c *compiler) keys() {
 		stage, ok := c.ids[k.Stage]
 		if !ok {
 			c.report(&Error{Part: PartBy, Index: i, Problem: UnknownStage, Name: k.Stage,
-				Nearest: nearest(k.Stage, c.earlier(len(c.spec.Stages)))})
+				Nearest: eql.Nearest(k.Stage, c.earlier(len(c.spec.Stages)))})
 			continue
 		}
 		if c.spec.Stages[stage].Absent {
@@ -159,7 +159,7 @@ func (c *compiler) keys() {
 		if k.Column != "" {
 			if column, ok = c.column(stage, k.Column); !ok {
 				c.report(&Error{Part: PartBy, Index: i, Problem: UnknownColumn, Name: k.Column,
-					Nearest: nearest(k.Column, c.spec.Stages[stage].Columns)})
+					Nearest: eql.Nearest(k.Column, c.spec.Stages[stage].Columns)})
 			}
 		}
 		c.pattern.by = append(c.pattern.by, part{slot{stage, column}, k.Fold})
@@ -237,7 +237,7 @@ func (c *compiler) resolve(stage int, ref eql.Ref) (slot, *Error) {
 		if column, ok := c.column(other, rest); ok {
 			return slot{other, column}, nil
 		}
-		return problem(UnknownColumn, ref.Name, prefixed(id, nearest(rest, c.spec.Stages[other].Columns)))
+		return problem(UnknownColumn, ref.Name, prefixed(id, eql.Nearest(rest, c.spec.Stages[other].Columns)))
 	}
 	if column, ok := c.column(stage, ref.Name); ok {
 		return slot{stage, column}, nil
@@ -248,7 +248,7 @@ func (c *compiler) resolve(stage int, ref eql.Ref) (slot, *Error) {
 	case isStage && other > stage:
 		return problem(NamesLater, ref.Name, "")
 	}
-	return problem(UnknownColumn, ref.Name, nearest(ref.Name, c.visible(stage)))
+	return problem(UnknownColumn, ref.Name, eql.Nearest(ref.Name, c.visible(stage)))
 }
 
 func prefixed(id, column string) string {

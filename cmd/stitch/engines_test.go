@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stitchdetect/stitch/cmd/stitch/demo"
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/memory"
+	"github.com/stitchdetect/stitch/mappings"
+	"github.com/stitchdetect/stitch/test/engines"
+)
+
+// What a user does on a cluster, on all of them: prepare it, run what is due,
+// and run it again.
+func TestClusters(t *testing.T) {
+	shipped, err := filepath.Abs(filepath.Join("..", "..", "rules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	engines.Each(t, func(t *testing.T, e engines.Engine) {
+		t.Chdir(t.TempDir())
+		removeStitch(t, e)
+		t.Cleanup(func() { removeStitch(t, e) })
+		prefix := e.Prefix(t)
+		// The last file was copied six minutes ago: a first run looks back ten
+		// minutes, and a window of the other rule ended five minutes ago at most.
+		loadDemo(t, e, prefix, time.Now().UTC().Truncate(time.Second).Add(-14*time.Hour-29*time.Minute))
+		folder := rulesOf(t, shipped, prefix)
+		on := func(command string, args ...string) result {
+			return call{env: map[string]string{"STITCH_URL": e.URL}}.run(t, append([]string{command}, args...)...)
+		}
+
+		on("once", "--rules", folder).want(t, exitUsage, "", "run stitch bootstrap first")
+		first := on("bootstrap")
+		first.want(t, exitFine, "created  index template detections-stitch.alerts\n", "")
+		if strings.Contains(first.out, "kept") || strings.Contains(first.out, "updated") {
+			t.Errorf("nothing was there, but bootstrap says\n%s", first.out)
+		}
+		again := on("bootstrap")
+		again.want(t, exitFine, "kept     index template detections-stitch.alerts\n", "")
+		if strings.Contains(again.out, "created") || strings.Contains(again.out, "updated") {
+			t.Errorf("all was there, but bootstrap says\n%s", again.out)
+		}
+
+		r := on("once", "--rules", folder)
+		r.want(t, exitFine, "ran      Mass download carried off on a USB drive: 1 new, 0 updated, 0 unchanged\n", "run done")
+		written := stored(t, e, mappings.Names{}.AlertPattern())
+		if diff := cmp.Diff(wantAlerts(), summaryOf(written)); diff != "" {
+			t.Errorf("alerts (-want +got):\n%s\n%s%s", diff, r.out, r.err)
+		}
+		for _, d := range written {
+			if drawing := drawn(t, decoded(t, d.Source)); !strings.Contains(drawing, "marta.oliveira") {
+				t.Errorf("the timeline of %s does not say who:\n%s", d.ID, drawing)
+			}
+		}
+		if runs := stored(t, e, mappings.Names{}.RunPattern()); len(runs) < 4 {
+			t.Errorf("%d run records, want one for each of the 4 rules at least", len(runs))
+		}
+
+		// Not due again; then due again, and nothing is written twice.
+		on("once", "--rules", folder).want(t, exitFine, "not due  Mass download carried off on a USB drive, next ", "started")
+		rewind(t, e)
+		r = on("once", "--rules", folder)
+		r.want(t, exitFine, "ran      Mass download carried off on a USB drive: 0 new, 0 updated, 1 unchanged\n", "run done")
+		if diff := cmp.Diff(written, stored(t, e, mappings.Names{}.AlertPattern())); diff != "" {
+			t.Errorf("a second run changed alerts (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// wantAlerts is what the demo's day holds by then, by rule.
+func wantAlerts() map[string]int {
+	return map[string]int{
+		"6267ce44-1e9d-471b-9f1e-ae76a6b7aa84": 1,
+		"8a30d849-6e54-41a0-9cbb-d8f055b4dd19": 1,
+	}
+}
+
+func summaryOf(alerts []esq.Document) map[string]int {
+	got := map[string]int{}
+	for _, d := range alerts {
+		var a alertDocument
+		if json.Unmarshal(d.Source, &a) == nil {
+			got[a.Rule.ID]++
+		}
+	}
+	return got
+}
+
+func decoded(t *testing.T, raw json.RawMessage) (o object) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// removeStitch removes what stitch keeps on a cluster: its names are fixed, so
+// that no other test may use them meanwhile.
+func removeStitch(t *testing.T, e engines.Engine) {
+	t.Helper()
+	names := mappings.Names{}
+	paths := []string{"/" + names.State()}
+	for _, pattern := range []string{names.AlertPattern(), names.RunPattern()} {
+		var found map[string]any
+		// The test's own context may be over by now.
+		status, answer, err := e.Request(context.Background(), http.MethodGet, "/"+pattern+"/_mapping", "")
+		if err != nil || status == http.StatusOK && json.Unmarshal(answer, &found) != nil {
+			t.Fatalf("find %s: %d %s %v", pattern, status, answer, err)
+		}
+		for index := range found {
+			paths = append(paths, "/"+index)
+		}
+	}
+	for _, template := range []string{names.Alerts(), names.Runs(), names.State()} {
+		paths = append(paths, "/_index_template/"+template)
+	}
+	for _, path := range paths {
+		status, answer, err := e.Request(context.Background(), http.MethodDelete, path, "")
+		if err != nil || status >= 300 && status != http.StatusNotFound {
+			t.Errorf("clean up %s: %d %s %v", path, status, answer, err)
+		}
+	}
+}
+
+// stored returns all documents, in the order of index and id.
+func stored(t *testing.T, e engines.Engine, pattern string) []esq.Document {
+	t.Helper()
+	cluster, err := esq.Open(t.Context(), esq.Config{URLs: []string{e.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, err := cluster.Find(t.Context(), []string{pattern}, esq.MatchAll{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents
+}
+
+// rewind takes the checkpoints away: all rules are due, as if they had never
+// run.
+func rewind(t *testing.T, e engines.Engine) {
+	t.Helper()
+	e.Must(t, http.MethodPost, "/"+mappings.Names{}.State()+"/_refresh", "")
+	for _, d := range stored(t, e, mappings.Names{}.State()) {
+		e.Must(t, http.MethodDelete, "/"+d.Index+"/_doc/"+d.ID+"?refresh=true", "")
+	}
+}
+
+// rulesOf copies the shipped rules and views, to search indices with a prefix.
+func rulesOf(t *testing.T, shipped, prefix string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(shipped)); err != nil {
+		t.Fatal(err)
+	}
+	index := regexp.MustCompile(`(?m)^index = \[.*\]$`)
+	for _, pattern := range []string{"*", "*/*"} {
+		names, err := filepath.Glob(filepath.Join(folder, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if filepath.Ext(name) != ".toml" {
+				continue
+			}
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = index.ReplaceAllFunc(text, func(line []byte) []byte {
+				return regexp.MustCompile(`"([^"]+)"`).ReplaceAll(line, []byte(`"`+prefix+`$1"`))
+			})
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return folder
+}
+
+// loadDemo brings the made-up day onto a cluster, with the mapping that the
+// embedded engine assumes.
+func loadDemo(t *testing.T, e engines.Engine, prefix string, start time.Time) {
+	t.Helper()
+	mapping, err := memory.ECS().Template(e.Family)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Must(t, http.MethodPut, "/_index_template/"+prefix+"demo", fmt.Sprintf(
+		`{"index_patterns":["%s*"],"priority":900,"template":{"settings":{"number_of_shards":1,"number_of_replicas":0},"mappings":%s}}`, prefix, mapping))
+	var body bytes.Buffer
+	for line := range bytes.Lines(demo.Day(start)) {
+		var hit struct {
+			Index  string          `json:"_index"`
+			ID     string          `json:"_id"`
+			Source json.RawMessage `json:"_source"`
+		}
+		if err := json.Unmarshal(line, &hit); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n%s\n", prefix+hit.Index, hit.ID, hit.Source)
+	}
+	var answer struct {
+		Errors bool
+		Items  []json.RawMessage
+	}
+	if err := json.Unmarshal(e.Must(t, http.MethodPost, "/_bulk?refresh=true", body.String()), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Errors {
+		for _, item := range answer.Items {
+			if bytes.Contains(item, []byte(`"error"`)) {
+				t.Fatalf("%s refused %s", e.Name, item)
+			}
+		}
+	}
+}

