@@ -90,7 +90,7 @@ func (k *killer) round(t *testing.T) outcome {
 	if twin != nil {
 		// Two at once may stand in each other's way; that is for the end to judge.
 		if other := twin.end(t); other.code != 0 {
-			t.Logf("a second scheduler: %s", other)
+			t.Logf("a second scheduler: code %d\n%s", other.code, other.out)
 		}
 	} else if !run.killed && run.code != 0 {
 		t.Errorf("a run that nothing befell: %s", run)

@@ -11,6 +11,7 @@ func TestOneNode(t *testing.T) {
 			e := ownNode(t, name)
 			t.Run("storms", func(t *testing.T) { storms(t, e, program) })
 			t.Run("kills", func(t *testing.T) { kills(t, e, program) })
+			t.Run("leases", func(t *testing.T) { leases(t, e, program) })
 			t.Run("readonly", func(t *testing.T) { readonly(t, e, program) })
 		})
 	}
