@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 func (s *Scheduler) Once(ctx context.Context) (Summary, error) {
 	sum := s.newSummary()
 	places := make(chan struct{}, s.concurrency)
-	s.withGrace(ctx, func(work context.Context, wg *sync.WaitGroup) {
+	s.withGrace(ctx, context.WithoutCancel(ctx), func(work context.Context, wg *sync.WaitGroup) {
 		for i, rule := range s.rules {
 			wg.Go(func() {
 				if !acquire(ctx, places) {
@@ -38,17 +39,54 @@ func (s *Scheduler) catchUp(ctx context.Context, r runner, rule *rules.Rule, las
 	}
 }
 
-// Run runs each rule whenever it is due, until ctx is done. Runs in hand then
-// have the grace to finish; what is not finished after that is abandoned, and
-// since the ledger knows it as a hole, covered by the next run. All goroutines
-// have ended when Run returns. A rule never runs beside itself.
+// Run runs each rule whenever it is due, until ctx is done, while it holds the
+// lease; until it has it, it stands by. Runs in hand then have the grace to
+// finish; what is not finished after that is abandoned, and since the ledger
+// knows it as a hole, covered by the next run. When the lease is lost they are
+// abandoned at once. All goroutines have ended when Run returns. A rule never
+// runs beside itself.
 func (s *Scheduler) Run(ctx context.Context) {
+	t := s.tenant()
+	for {
+		h, ok := t.take(ctx)
+		if !ok {
+			return
+		}
+		s.runHolding(ctx, t, h)
+	}
+}
+
+// runHolding runs the rules until ctx is done or the lease is lost, and gives
+// the lease back unless it is.
+func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
+	// The lease is kept while runs in hand finish.
+	holding, lose := context.WithCancel(context.WithoutCancel(ctx))
+	defer lose()
+	starting, stop := context.WithCancel(ctx)
+	defer stop()
+	keeping, release := context.WithCancel(holding)
+	defer release()
+	kept := make(chan bool)
+	go func() {
+		var err error
+		if h, err = t.keep(keeping, h); err != nil {
+			s.log.LogAttrs(ctx, slog.LevelError, "lease lost, runs in hand are abandoned", slog.Int64("token", h.token), slog.Any("err", err))
+			stop()
+			lose()
+		}
+		kept <- err == nil
+	}()
 	places := make(chan struct{}, s.concurrency)
-	s.withGrace(ctx, func(work context.Context, wg *sync.WaitGroup) {
+	s.withGrace(starting, holding, func(work context.Context, wg *sync.WaitGroup) {
+		wg.Go(func() { <-starting.Done() }) // also without any rule
 		for _, rule := range s.rules {
-			wg.Go(func() { s.loop(ctx, work, places, rule) })
+			wg.Go(func() { s.loop(starting, work, places, rule) })
 		}
 	})
+	release()
+	if <-kept {
+		t.give(holding, h)
+	}
 }
 
 // How long a rule that failed waits before it is tried again: doubled with each
@@ -79,9 +117,9 @@ func (s *Scheduler) loop(ctx, work context.Context, places chan struct{}, rule *
 }
 
 // withGrace calls start with a context for the work, which outlives ctx by the
-// grace, and returns when all goroutines of the group have ended.
-func (s *Scheduler) withGrace(ctx context.Context, start func(work context.Context, wg *sync.WaitGroup)) {
-	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+// grace but not base, and returns when all goroutines of the group have ended.
+func (s *Scheduler) withGrace(ctx, base context.Context, start func(work context.Context, wg *sync.WaitGroup)) {
+	work, abandon := context.WithCancel(base)
 	defer abandon()
 	var wg sync.WaitGroup
 	start(work, &wg)

@@ -23,6 +23,12 @@ type Options struct {
 	// Grace is how long a run in hand may go on after the scheduler was told to
 	// stop; 10 s if zero, no time at all if negative.
 	Grace time.Duration
+	// Holder names this scheduler in the lease; its machine and something random
+	// if empty. No two may have the same.
+	Holder string
+	// LeasePeriod is how long the lease of a scheduler that has died is waited
+	// for; 15 s if zero. A healthy one renews it three times as often.
+	LeasePeriod time.Duration
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
@@ -47,6 +53,8 @@ type Scheduler struct {
 	log         *slog.Logger
 	concurrency int
 	grace       time.Duration
+	holder      string
+	leasePeriod time.Duration
 	arrivals    Arrivals
 	evaluate    Evaluate
 
@@ -58,7 +66,8 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: o.Rules.Rules, engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
-		concurrency: o.Concurrency, grace: o.Grace, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
+		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod,
+		arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
 		s.clock = SystemClock{}
@@ -71,6 +80,12 @@ func New(o Options) *Scheduler {
 	}
 	if s.grace == 0 {
 		s.grace = 10 * time.Second
+	}
+	if s.holder == "" {
+		s.holder = newHolder()
+	}
+	if s.leasePeriod <= 0 {
+		s.leasePeriod = 15 * time.Second
 	}
 	if s.arrivals == nil {
 		s.arrivals = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {

@@ -1,0 +1,165 @@
+package scheduler_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/scheduler"
+)
+
+var leaseRef = esq.Ref{Index: "detections-stitch.state", ID: "lease"}
+
+// cutOff is an engine that can no longer be reached from one machine.
+type cutOff struct {
+	*cabinet
+	cut bool
+}
+
+func (c *cutOff) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error) {
+	if c.cut {
+		return nil, errDown
+	}
+	return c.cabinet.Get(ctx, refs)
+}
+
+func (c *cutOff) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]esq.Outcome, error) {
+	if c.cut {
+		return nil, errDown
+	}
+	return c.cabinet.Bulk(ctx, ops, refresh)
+}
+
+// duty notes who runs a rule, and when last.
+type duty struct {
+	store *cabinet
+	last  map[string]time.Time
+}
+
+// join starts a scheduler on the store; stop ends it in good order.
+func (d *duty) join(t *testing.T, name string) (engine *cutOff, stop func()) {
+	engine = &cutOff{cabinet: d.store}
+	ctx, cancel := context.WithCancel(t.Context())
+	wait := started(ctx, scheduler.Options{
+		Rules: set(every("r", time.Second)), Engine: engine, Holder: name,
+		Arrivals: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Arrivals, error) {
+			d.last[name] = time.Now()
+			return &rules.Arrivals{}, nil
+		}})
+	return engine, func() { cancel(); wait() }
+}
+
+func (d *duty) lease(t *testing.T) scheduler.Lease {
+	t.Helper()
+	l, err := scheduler.New(scheduler.Options{Rules: set(), Engine: d.store}).Lease(t.Context())
+	if err != nil || l == nil {
+		t.Fatalf("lease %v, error %v", l, err)
+	}
+	return *l
+}
+
+func TestLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &duty{newCabinet(), map[string]time.Time{}}
+		if l, err := scheduler.New(scheduler.Options{Rules: set(), Engine: d.store}).Lease(t.Context()); l != nil || err != nil {
+			t.Errorf("before: lease %v, error %v", l, err)
+		}
+		a, stopA := d.join(t, "a")
+		time.Sleep(time.Second)
+		_, stopB := d.join(t, "b")
+		time.Sleep(10 * time.Minute)
+		if got := d.lease(t); got.Holder != "a" || got.Token != 1 || got.Period != 15*time.Second || time.Since(got.Renewed) > 5*time.Second {
+			t.Errorf("lease %+v", got)
+		}
+		if !d.last["b"].IsZero() || time.Since(d.last["a"]) > time.Second {
+			t.Errorf("duty %v", d.last)
+		}
+
+		// a is cut off: it stops by itself before b takes over, within two periods.
+		a.cut = true
+		cut := time.Now()
+		time.Sleep(30 * time.Second)
+		if got := d.lease(t); got.Holder != "b" || got.Token != 2 {
+			t.Errorf("lease %+v", got)
+		}
+		if d.last["a"].Sub(cut) > 15*time.Second || time.Since(d.last["b"]) > time.Second {
+			t.Errorf("cut off at %v, duty %v", cut, d.last)
+		}
+		a.cut = false
+		time.Sleep(time.Minute)
+		if got := d.lease(t); got.Holder != "b" || time.Since(d.last["a"]) < time.Minute {
+			t.Errorf("lease %+v, duty %v", got, d.last)
+		}
+
+		// b stops in good order: a need not wait for the lease to run out.
+		stopB()
+		time.Sleep(5 * time.Second)
+		if got := d.lease(t); got.Holder != "a" || got.Token != 3 {
+			t.Errorf("lease %+v", got)
+		}
+		stopA()
+		if got := d.lease(t); got.Holder != "" || got.Token != 3 {
+			t.Errorf("lease %+v", got)
+		}
+	})
+}
+
+// A holder that was paused finds that the lease has gone, and abandons what it
+// has in hand.
+func TestLeaseIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newCabinet()
+		abandoned := false
+		ctx, stop := context.WithCancel(t.Context())
+		wait := started(ctx, scheduler.Options{Rules: set(every("r", time.Hour)), Engine: store, Holder: "a",
+			Arrivals: func(ctx context.Context, _ *rules.Rule, _ esq.Searcher, _ rules.Window) (*rules.Arrivals, error) {
+				<-ctx.Done()
+				abandoned = true
+				return nil, ctx.Err()
+			}})
+		time.Sleep(time.Second)
+		other := newCabinet()
+		stopOther := started(ctx, scheduler.Options{Rules: set(), Engine: other, Holder: "other"})
+		time.Sleep(time.Second)
+		store.write(esq.Write{Ref: leaseRef, Source: other.documents[leaseRef].Source})
+		time.Sleep(5 * time.Second)
+		if !abandoned {
+			t.Error("the run goes on")
+		}
+		stop()
+		wait()
+		stopOther()
+		if source := string(store.documents[leaseRef].Source); !strings.Contains(source, `"holder":"other"`) {
+			t.Errorf("lease %s", source)
+		}
+	})
+}
+
+func TestBrokenLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newCabinet()
+		const source = `{"kind":"lease","format":1,"holder":"","token":1,"period_ms":15000,"renewed":"2024-02-22T08:00:00Z","seal":"x"}`
+		store.write(esq.Write{Ref: leaseRef, Source: json.RawMessage(source)})
+		var log strings.Builder
+		o := scheduler.Options{Rules: set(every("r", time.Minute)), Engine: store, Logger: slog.New(slog.NewTextHandler(&log, nil)), Arrivals: quiet}
+		ctx, stop := context.WithCancel(t.Context())
+		wait := started(ctx, o)
+		time.Sleep(time.Minute)
+		if n := strings.Count(log.String(), "lease cannot be taken"); n != 1 || string(store.documents[leaseRef].Source) != source || len(store.records()) > 0 {
+			t.Errorf("lease %s, log\n%s", store.documents[leaseRef].Source, log.String())
+		}
+		var state *scheduler.StateError
+		if _, err := scheduler.New(o).Lease(t.Context()); !errors.As(err, &state) {
+			t.Errorf("error %v", err)
+		}
+		stop()
+		wait()
+	})
+}
