@@ -1,25 +1,43 @@
-// Package scheduler decides when a rule runs and over which window, and keeps
-// what a run leaves behind: alerts, a run record and, last, the checkpoint.
+// Package scheduler decides when a rule runs and over what, and keeps what a
+// run leaves behind: alerts, a run record and, last, the ledger.
 //
-// # What a checkpoint promises
+// # What a ledger promises
 //
-// Everything that happened between the start of a rule's coverage and its
-// checkpoint, and that the cluster could show by then, has been looked at, and
-// the alerts of it are written. A checkpoint moves forward only, and only
-// after every search of the run was whole and every alert and the run's record
-// are written. Whatever fails or is killed before that leaves it where it was,
-// and the next run covers the same time again; since an alert's id comes from
-// its evidence, doing so writes nothing twice.
+// A rule's ledger holds the intervals of arrival time that are covered: what
+// became searchable in them was searched, whole, and every alert of it is
+// written. A slice is added only after every search of its run was whole and
+// every alert and the run's record are written. Whatever fails or is killed
+// before that leaves a hole, with the reason if there is one, and holes are
+// searched again first. Since an alert's id comes from its evidence, doing so
+// writes nothing twice.
 //
-// # Windows
+// # Arrival and event time
 //
-// A document may arrive Lateness after it happened and be searchable Settle
-// after that. A run therefore reaches back behind the checkpoint by both.
+// A run asks what arrived in its slice, by the sources' ingest fields, and
+// then evaluates the event time of that, with whatever older or newer events
+// the rule needs. A document may be searchable only Settle after its ingest
+// stamp, so each slice asks that much further back. This suffices: the moment
+// at which a document becomes visible lies in some slice, that slice is
+// searched after it, and asks back to the document's stamp.
 //
-// A continuous rule is evaluated once per run, from there to now: after
-// downtime one run covers the gap. A windowed rule is evaluated once per due
-// time, [due-LookBack, due), oldest first: all due times that were missed, and
-// those that a late document may still change.
+// A continuous rule is evaluated over the event time of what arrived; a
+// windowed rule over every window that fell due in the slice, and again over
+// every earlier one that something arrived for. Either way the evaluation is
+// complete, so that an alert which should be in it and is not does not hold any
+// more: it is retracted, which is marked in it, and comes back if it is found
+// again. An alert of overlapping windows is that of the newest in which it
+// holds.
+//
+// # More than one
+//
+// Each run takes a ticket, a number greater than all before it, before it
+// searches, and every alert bears the ticket of the run that wrote it. A run
+// never writes over a newer ticket: it has been overtaken and fails. What it
+// wrote beside the newer run, which may have looked there before, is looked at
+// once more by a later run: a ticket stays open in the ledger until its run has
+// ended with no newer one begun, or such a later run has been. In this way the
+// result stays single whoever runs; a lease keeps two that run all the time
+// from doing the work twice.
 //
 // # Time
 //
