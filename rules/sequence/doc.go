@@ -24,4 +24,21 @@
 // where that helps and one by one where it does not, and the survivors are
 // united. A pick makes its stage a function of its neighbours' rows, so it is a
 // link too once all but one of them are settled.
+//
+// # Absence
+//
+// An absent stage adds no row to a chain. A chain of the other stages, picks
+// included, is dropped if the absent stage has a row that goes with it: one for
+// which the stage's join and order hold with the chain's rows, and with which
+// the chain is no longer than the span. Where one open stage decides whether
+// there is such a row, its rows are filtered; where two do, and one of them only
+// by its time, the other's rows set that time a limit (a [cut]); else rows are
+// split as above.
+//
+// A chain can be judged when its deadline has passed: no row of an absent stage
+// that begins later can go with it. The deadline is, per absent stage, the least
+// of what bounds it (a longest gap after a row of the chain, the begin of the
+// next stage's row, the span from the chain's begin), and of all absent stages
+// the greatest. Each of these is a time of one row, so [Pattern.Judge] parts
+// closed chains from pending ones by filtering rows.
 package sequence

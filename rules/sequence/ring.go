@@ -22,24 +22,24 @@ func (s *state) ring(p *piece) (*ring, bool) {
 		return nil, false
 	}
 	for i, b := range p.bonds {
-		span, ok := s.onlySpan(b)
-		if !ok {
+		span, ok := s.onlyBound(b)
+		if !ok || !span.span {
 			continue
 		}
 		tree := &piece{stages: p.stages, bonds: slices.Delete(slices.Clone(p.bonds), i, i+1)}
 		path, ok := s.path(tree, span)
-		if ok && !slices.ContainsFunc(path, func(e step) bool { return len(e.bond.picks) > 0 || s.limitsSpan(e.bond) }) {
+		if ok && !slices.ContainsFunc(path, func(e step) bool { return len(e.bond.picks) > 0 || e.bond.cut != nil || s.limitsSpan(e.bond) }) {
 			return &ring{tree, span, path}, true
 		}
 	}
 	return nil, false
 }
 
-// onlySpan returns the one bound that a bond comes down to, if that is a span.
-func (s *state) onlySpan(b *bond) (bound, bool) {
+// onlyBound returns the one bound that a bond comes down to, if it does.
+func (s *state) onlyBound(b *bond) (bound, bool) {
 	l := b.link
 	s.hash(l)
-	if len(b.tests) > 0 || len(b.picks) > 0 || len(l.rest) > 0 {
+	if len(b.tests) > 0 || len(b.picks) > 0 || b.cut != nil || len(l.rest) > 0 {
 		return bound{}, false
 	}
 	if len(l.equal) > 0 && !shareKey(l.keys, s.rows[b.stages[0]], s.rows[b.stages[1]]) {
@@ -51,7 +51,7 @@ func (s *state) onlySpan(b *bond) (bound, bool) {
 			left = append(left, c)
 		}
 	}
-	if len(left) != 1 || !left[0].span {
+	if len(left) != 1 {
 		return bound{}, false
 	}
 	return left[0], true

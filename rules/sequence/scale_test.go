@@ -97,6 +97,32 @@ func session(t testing.TB, span time.Duration) *Pattern {
 	}})
 }
 
+// missing is a and c of one user without b between them, or after them.
+func missing(t testing.TB, between bool, span time.Duration) *Pattern {
+	stage := func(id, join string, after ...After) Stage {
+		return Stage{ID: id, Columns: []string{"user"}, Join: mustParse(t, join), After: after}
+	}
+	b := stage("b", "user == a.user", After{Stage: "a"})
+	b.Absent, b.Between = true, between
+	c := stage("c", "user == a.user", After{Stage: "a"})
+	stages := []Stage{stage("a", ""), b, c}
+	if !between {
+		b = stage("b", "user == c.user", After{Stage: "c"})
+		b.Absent = true
+		stages = []Stage{stages[0], c, b}
+	}
+	return mustCompile(t, Spec{MaxSpan: span, Stages: stages})
+}
+
+// sparse is rounds with a stage's row in every third of the earlier half only.
+func sparse(stage int) func(n int) [][]Row {
+	return func(n int) [][]Row {
+		rows := rounds(n)
+		rows[stage] = slices.DeleteFunc(rows[stage], func(r Row) bool { return r.First/1000%3 != 0 || r.First > int64(500*n) })
+		return rows
+	}
+}
+
 func rounds(n int) [][]Row {
 	rows := make([][]Row, 3)
 	for i := range n {
@@ -134,6 +160,12 @@ var scales = []struct {
 		rounds, func(int) int { return 1 }, 40},
 	{"one user, span of half of the time", func(t testing.TB) *Pattern { return session(t, 5000*time.Second) },
 		rounds, func(int) int { return 1 }, 40},
+	{"one user, nothing between", func(t testing.TB) *Pattern { return missing(t, true, 0) },
+		sparse(1), func(int) int { return 1 }, 40},
+	{"one user, nothing between, nothing to drop", func(t testing.TB) *Pattern { return missing(t, true, 0) },
+		func(n int) [][]Row { rows := sparse(1)(n); rows[1] = nil; return rows }, func(int) int { return 1 }, 40},
+	{"one user, nothing after, within a span of all", func(t testing.TB) *Pattern { return missing(t, false, 10000*time.Hour) },
+		sparse(2), func(int) int { return 1 }, 40},
 }
 
 // TestWorkGrowsWithTheRows counts what is looked at, which must not be a matter

@@ -46,6 +46,7 @@ type bond struct {
 	link   *link
 	tests  []*test // wide ones whose other stages are settled
 	picks  []contest
+	cut    *cut   // what an absent stage leaves
 	pairs  *pairs // the pairs of rows that the picks allow, once they are known
 }
 
@@ -142,9 +143,17 @@ func (s *state) ties(stages []int) (bonds []*bond, knots, together [][]int) {
 		if s.judged[stage] {
 			continue
 		}
-		if c := s.contest(stage); slices.Contains(open, c.open[0]) {
-			knots, together = append(knots, c.open), append(together, c.open)
+		c := s.contest(stage)
+		if !slices.Contains(open, c.open[0]) {
+			continue
 		}
+		if cut, ok := s.cut(c); ok {
+			if b := bondOf(cut.by, cut.of); len(b.picks) == 0 && b.cut == nil && !s.limitsSpan(b) {
+				b.cut = cut
+				continue
+			}
+		}
+		knots, together = append(knots, c.open), append(together, c.open)
 	}
 	return bonds, knots, together
 }
@@ -213,6 +222,9 @@ func (s *state) across(b *bond, stage, partner int) {
 			s.stand(t.stages)
 		}
 		s.rows[stage] = s.semijoin(b.link, stage, s.rows[stage], s.rows[partner], b.tests)
+	}
+	if b.cut != nil {
+		s.acrossCut(b, stage)
 	}
 	if len(b.picks) == 0 {
 		return
