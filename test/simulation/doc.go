@@ -9,5 +9,9 @@
 //
 // How many histories are tried is said by STITCH_SIM_HISTORIES:
 //
-//	STITCH_SIM_HISTORIES=20000 go test -run 'TestHistories' -v -timeout 2h ./test/simulation
+//	STITCH_SIM_HISTORIES=20000 go test -v -timeout 2h ./test/simulation
+//
+// and STITCH_SIM_RULE=drive keeps to one rule. A failing history is shrunk and
+// printed as JSON; kept in testdata/histories/NAME.json, it is tried again by
+// TestKeptHistories/NAME.
 package simulation

@@ -16,11 +16,13 @@ import (
 )
 
 // defaultHistories is how many histories are tried where the environment does
-// not say: half a minute's worth with the race detector.
-const defaultHistories = 300
+// not say. With the race detector, all tests of this package then take less
+// than a minute.
+const defaultHistories = 200
 
-// maxFaulty is how much of what is wrong with a history is printed.
-const maxFaulty = 6
+// thorough reports whether the environment asks for more than the default: then
+// what is tried exhaustively is tried with all rules and in all runs.
+func thorough() bool { return os.Getenv("STITCH_SIM_HISTORIES") != "" }
 
 // TestMain says how many histories are tried.
 func TestMain(m *testing.M) {
@@ -38,28 +40,40 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestHistories tries random histories. A failing one is shrunk by rapid, which
-// prints its seed and keeps it; its text, printed below, belongs into
-// testdata/histories.
+// TestHistories tries random histories. rapid prints the seed of a failing one
+// and keeps it; what is printed last is the history made small, which belongs
+// into testdata/histories.
 func TestHistories(t *testing.T) {
 	all := subjects(t)
 	var total verdict
+	var failed History
 	histories := 0
 	byRule := map[string]int{}
+	fails := func(h History) bool { return len(judged(t, all, h).faulty) > 0 }
 	defer func() {
 		t.Log(total.figures(histories))
 		t.Logf("alerts by rule: %v", byRule)
+		if t.Failed() {
+			small := shrink(failed, fails)
+			t.Logf("in short:\n%s\n%s", small, judged(t, all, small).text())
+		}
 	}()
 	rapid.Check(t, func(r *rapid.T) {
 		h := drawHistory(r, all)
-		v := simulate(t, all[h.Rule], h, slog.New(slog.DiscardHandler))
+		v := judged(t, all, h)
 		histories++
-		byRule[h.Rule] += v.expected
 		total.add(v)
+		byRule[h.Rule] += v.expected
 		if len(v.faulty) > 0 {
-			r.Fatalf("%s\nhistory:\n%s", strings.Join(v.faulty[:min(len(v.faulty), maxFaulty)], "\n"), h)
+			failed = h
+			r.Fatal(v.text())
 		}
 	})
+}
+
+// judged lives through a history in silence.
+func judged(t *testing.T, all map[string]*subject, h History) verdict {
+	return simulate(t, all[h.Rule], h, slog.New(slog.DiscardHandler))
 }
 
 // TestKeptHistories tries again what once went wrong.
@@ -112,10 +126,14 @@ func smallHistory(rule string, s *subject) History {
 }
 
 // TestEveryCall lets every call of every run of a small history fail, in every
-// way there is. The rules are those that make all calls there are.
+// way there is. Unless thorough, it is one rule and the run in the middle.
 func TestEveryCall(t *testing.T) {
 	all := subjects(t)
-	for _, name := range []string{"pair", "status", "drive", "window"} {
+	names := []string{"drive"}
+	if thorough() {
+		names = []string{"pair", "status", "drive", "window"}
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := all[name]
@@ -125,6 +143,9 @@ func TestEveryCall(t *testing.T) {
 			try := func(faults ...Fault) bool {
 				happened := false
 				for run := range h.Processes {
+					if run != 1 && !thorough() {
+						continue
+					}
 					histories++
 					tried := h
 					tried.Processes = slices.Clone(h.Processes)
@@ -133,17 +154,50 @@ func TestEveryCall(t *testing.T) {
 							tried.Processes[run+i].Faults = []Fault{f}
 						}
 					}
-					v := simulate(t, s, tried, slog.New(slog.DiscardHandler))
+					v := judged(t, all, tried)
 					total.add(v)
 					happened = happened || v.faults == len(faults)
 					if len(v.faulty) > 0 {
-						t.Errorf("%s\nhistory:\n%s", strings.Join(v.faulty[:min(len(v.faulty), maxFaulty)], "\n"), tried)
+						t.Errorf("%s\nhistory:\n%s", v.text(), tried)
 					}
 				}
 				return happened
 			}
 			for _, kind := range faultKinds() {
 				for call := 1; try(Fault{Call: call, Kind: kind, For: 2*s.interval + s.interval/2}) && !t.Failed(); call++ {
+				}
+			}
+			t.Log(total.figures(histories))
+		})
+	}
+}
+
+// TestTwoSchedulers lets two processes run at once over a small history: one
+// makes some calls, then the other some, then the first goes on to its end and
+// the other after it, for all numbers of calls; or, unless thorough, for some.
+func TestTwoSchedulers(t *testing.T) {
+	all := subjects(t)
+	for _, name := range []string{"pair", "drive"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := smallHistory(name, all[name])
+			h.Processes = slices.Insert(h.Processes, 1, h.Processes[1])
+			var total verdict
+			histories := 0
+			const calls = 32 // more than a run of the small history makes
+			step := 1
+			if !thorough() {
+				step = 5
+			}
+			for first := 0; first < calls; first += step {
+				for second := 0; second < calls; second += step {
+					h.Steps = slices.Concat(slices.Repeat([]int{0}, first), slices.Repeat([]int{1}, second))
+					v := judged(t, all, h)
+					histories++
+					total.add(v)
+					if len(v.faulty) > 0 {
+						t.Fatalf("%s\nhistory:\n%s", v.text(), h)
+					}
 				}
 			}
 			t.Log(total.figures(histories))

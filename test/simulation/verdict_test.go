@@ -40,7 +40,7 @@ func (v *verdict) add(b verdict) {
 }
 
 // figures are the numbers in a line.
-func (v *verdict) figures(histories int) string {
+func (v verdict) figures(histories int) string {
 	return fmt.Sprintf("histories %d, calls %d, faults injected %d, processes killed %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
 		histories, v.calls, v.faults, v.kills, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
 }
@@ -48,6 +48,12 @@ func (v *verdict) figures(histories int) string {
 func (v *verdict) wrong(counter *int, format string, args ...any) {
 	*counter++
 	v.faulty = append(v.faulty, fmt.Sprintf(format, args...))
+}
+
+// text is the first of what is wrong.
+func (v verdict) text() string {
+	const most = 6
+	return strings.Join(v.faulty[:min(len(v.faulty), most)], "\n")
 }
 
 // simulate lives through a history and judges it.
@@ -193,7 +199,7 @@ func (v *verdict) judge(w *world, h History) {
 		there, found := got[id]
 		content := w.content(want[id])
 		switch {
-		case !found && w.removed[id] == content:
+		case !found && w.removed[id] == w.chain(want[id]):
 			v.expected-- // the analyst deleted it and nothing is new
 		case !found && v.optional(w, h, x, want[id]):
 			v.expected--
@@ -318,8 +324,9 @@ func claims(h History) func(w *world, op esq.Write) {
 
 // deletedAnchor reports whether an analyst deleted the alert of a document.
 func (w *world) deletedAnchor(id string) bool {
-	for _, content := range w.removed {
-		if anchor, _ := evidenceOf(w.t, json.RawMessage(content)).placed(); anchor == id {
+	for _, chain := range w.removed {
+		alert := json.RawMessage(`{"stitch":{"chain":` + chain + `}}`)
+		if anchor, _ := evidenceOf(w.t, alert).placed(); anchor == id {
 			return true
 		}
 	}

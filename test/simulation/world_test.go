@@ -28,17 +28,21 @@ type world struct {
 	store *store
 
 	analyst map[string]object // by alert: the fields the analyst set
-	removed map[string]string // by alert: what it said when the analyst deleted it last
-	oldest  ms                // when the oldest run still at work began
-	wrong   []string          // what must never happen and did
-	watch   func(w *world, op esq.Write)
+	removed map[string]string // by alert: its chain when the analyst deleted it last
+	// remembered is the chain of each alert when its evidence was noted in the
+	// state. Whoever deletes an alert before that, because a run was killed or
+	// stands still just then, may see it come back.
+	remembered map[string]string
+	oldest     ms       // when the oldest run still at work began
+	wrong      []string // what must never happen and did
+	watch      func(w *world, op esq.Write)
 }
 
 func newWorld(t testing.TB, s *subject, h History) *world {
 	w := &world{
 		t: t, subject: s, now: math.MinInt64,
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
-		store: newStore(), analyst: map[string]object{}, removed: map[string]string{},
+		store: newStore(), analyst: map[string]object{}, removed: map[string]string{}, remembered: map[string]string{},
 	}
 	w.documents = memory.New(memory.Options{Now: base.Local})
 	slices.SortStableFunc(w.coming, func(a, b Document) int { return cmp.Compare(a.Visible, b.Visible) })
@@ -91,7 +95,11 @@ func (w *world) write(ops []esq.Write, refresh bool) []esq.Outcome {
 		}
 	}
 	for i, op := range ops {
-		if outcomes[i].Err == nil && w.watch != nil {
+		if outcomes[i].Err != nil {
+			continue
+		}
+		w.note(op)
+		if w.watch != nil {
 			w.watch(w, op)
 		}
 	}
@@ -104,9 +112,32 @@ func (w *world) isAlert(r esq.Ref) bool {
 
 // comesBack checks that an alert that an analyst deleted says something new.
 func (w *world) comesBack(op esq.Write) {
-	if w.removed[op.ID] == w.content(op.Source) {
+	if chain := w.chain(op.Source); w.removed[op.ID] == chain && w.remembered[op.ID] == chain {
 		w.wrongf("alert %s was deleted by the analyst and came back without new evidence", op.ID)
 	}
+}
+
+// note sees that the evidence of an alert is noted.
+func (w *world) note(op esq.Write) {
+	id, noted := strings.CutPrefix(op.ID, "alert-")
+	if !noted || op.Index != (mappings.Names{}).State() {
+		return
+	}
+	for _, d := range w.alerts() {
+		if d.ID == id {
+			w.remembered[id] = w.chain(d.Source)
+		}
+	}
+}
+
+// chain is the evidence of an alert.
+func (w *world) chain(raw json.RawMessage) string {
+	stitch, _ := w.decode(raw)["stitch"].(object)
+	text, err := mappings.Encode(stitch["chain"])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (w *world) wrongf(format string, args ...any) {
@@ -130,7 +161,7 @@ func (w *world) do(d Deed) {
 	doc := alerts[d.Alert%len(alerts)]
 	if d.Kind == Delete {
 		w.store.delete(doc, w.now)
-		w.removed[doc.ID] = w.content(doc.Source)
+		w.removed[doc.ID] = w.chain(doc.Source)
 		delete(w.analyst, doc.ID)
 		return
 	}
