@@ -89,7 +89,7 @@ func (v *visit) work(ctx context.Context) error {
 func (v *visit) windows(arrived *rules.Arrivals) []rules.Window {
 	var list []rules.Window
 	if arrived.Count > 0 {
-		list = append(list, rules.Window{From: arrived.First, To: arrived.Last})
+		list = append(list, v.stretch(arrived))
 	}
 	if !v.rule.Windowed {
 		if v.last && v.replay {
@@ -116,6 +116,16 @@ func (v *visit) windows(arrived *rules.Arrivals) []rules.Window {
 	}
 	slices.SortFunc(windows, func(a, b rules.Window) int { return a.To.Compare(b.To) })
 	return slices.CompactFunc(windows, func(a, b rules.Window) bool { return a.To.Equal(b.To) && a.From.Equal(b.From) })
+}
+
+// stretch is the event time of what arrived. A replay answers for nothing that
+// was over before it begins.
+func (v *visit) stretch(arrived *rules.Arrivals) rules.Window {
+	w := rules.Window{From: arrived.First, To: arrived.Last}
+	if v.replay {
+		w.From, w.To = later(w.From, v.entry.Start), later(w.To, v.entry.Start)
+	}
+	return w
 }
 
 // around returns the windows that have been due and hold some of a closed
@@ -205,16 +215,22 @@ func (v *visit) note(result *rules.Result) {
 // It returns the windows that are to be evaluated because of that.
 func (v *visit) keep(ctx context.Context, w rules.Window, result *rules.Result) (again []rules.Window, err error) {
 	writer := v.writer()
-	counts, err := writer.write(ctx, documentsOf(v.rule, result.Alerts, v.clock.Now(), v.fence()))
+	there, err := writer.inWindow(ctx, v.rule, w)
+	if err != nil {
+		return nil, err
+	}
+	alerts := result.Alerts
+	if !v.rule.Windowed {
+		if alerts, err = v.whole(ctx, w, alerts, there); err != nil {
+			return nil, err
+		}
+	}
+	counts, err := writer.write(ctx, v.documents(alerts))
 	v.report.Alerts.add(counts)
 	if err != nil {
 		return nil, err
 	}
-	holds := make(map[string]bool, len(result.Alerts))
-	for _, a := range result.Alerts {
-		holds[a.ID] = true
-	}
-	retracted, err := writer.retract(ctx, v.rule, w, holds, v.clock.Now())
+	retracted, err := writer.retract(ctx, v.rule, w, without(there, alerts), v.clock.Now())
 	v.report.Alerts.Retracted += len(retracted)
 	if err != nil || !v.rule.Windowed {
 		return nil, err
@@ -227,6 +243,92 @@ func (v *visit) keep(ctx context.Context, w rules.Window, result *rules.Result) 
 		})...)
 	}
 	return again, nil
+}
+
+func (v *visit) documents(alerts []rules.Alert) []mappings.Alert {
+	return documentsOf(v.rule, alerts, v.clock.Now(), v.fence())
+}
+
+// whole returns the alerts of a window with all of their evidence. An alert
+// may be of events that lie further apart than the rule looks around a window:
+// several chains of one incident, such as reports of the same upstream alert
+// long after each other. Where what is stored of an alert says so, the time of
+// that is evaluated, too.
+func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert, there []esq.Document) ([]rules.Alert, error) {
+	stored, err := v.writer().lookUp(ctx, v.documents(alerts))
+	if err != nil {
+		return nil, err
+	}
+	wide := w
+	for i, d := range stored {
+		known := hull(w, rules.Window{From: alerts[i].Start, To: alerts[i].End})
+		if err := widen(&wide, known, d); err != nil {
+			return nil, err
+		}
+	}
+	// What lies within the rule's reach and was not found does not hold.
+	reach := rules.Window{From: w.From.Add(-2 * v.rule.Span), To: w.To.Add(2 * v.rule.Span)}
+	missing := without(there, alerts)
+	for _, d := range missing {
+		if err := widen(&wide, reach, d); err != nil {
+			return nil, err
+		}
+	}
+	if wide == w {
+		return alerts, nil
+	}
+	result, err := v.evaluate(ctx, v.rule, v.engine, wide)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	v.note(result)
+	ours := map[string]bool{}
+	for _, a := range alerts {
+		ours[a.ID] = true
+	}
+	for _, d := range missing {
+		ours[d.ID] = true
+	}
+	return slices.DeleteFunc(result.Alerts, func(a rules.Alert) bool {
+		return !ours[a.ID] && (a.Start.After(w.To) || a.End.Before(w.From))
+	}), nil
+}
+
+// widen makes wide hold the events of a stored alert, unless they all lie in
+// known.
+func widen(wide *rules.Window, known rules.Window, d esq.Document) error {
+	if !d.Found {
+		return nil
+	}
+	m, err := mappings.ReadMark(d.Source)
+	if err != nil {
+		return fmt.Errorf("alert %s: %w", d.ID, err)
+	}
+	if m.Start.IsZero() || m.End.IsZero() || !m.Start.Before(known.From) && !m.End.After(known.To) {
+		return nil
+	}
+	*wide = hull(*wide, rules.Window{From: m.Start, To: m.End})
+	return nil
+}
+
+// hull is the shortest window that holds two.
+func hull(a, b rules.Window) rules.Window {
+	return rules.Window{From: earlier(a.From, b.From), To: later(a.To, b.To)}
+}
+
+// without returns the stored alerts that are not among alerts.
+func without(stored []esq.Document, alerts []rules.Alert) []esq.Document {
+	holds := make(map[string]bool, len(alerts))
+	for _, a := range alerts {
+		holds[a.ID] = true
+	}
+	var out []esq.Document
+	for _, d := range stored {
+		if !holds[d.ID] {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // fence is the ticket that this run's alerts bear: none in a replay, which

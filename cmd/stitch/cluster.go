@@ -136,6 +136,16 @@ func (f *runFlags) scheduler(ctx context.Context, s streams) (*scheduler.Schedul
 	if f.concurrency < 1 || f.grace < 0 {
 		return nil, nil, usage("--concurrency must be at least 1, and --grace not negative")
 	}
+	sched, cluster, err := f.open(ctx, s, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	log.Info("started", "cluster", cluster.Name(), "product", cluster.Product(), "version", cluster.Version())
+	return sched, log, nil
+}
+
+// open loads the rules and connects to the cluster.
+func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*scheduler.Scheduler, *esq.Cluster, error) {
 	settings, err := f.settings(s)
 	if err != nil {
 		return nil, nil, err
@@ -158,8 +168,7 @@ func (f *runFlags) scheduler(ctx context.Context, s streams) (*scheduler.Schedul
 	if err := mappings.Check(ctx, cluster, mappings.Names{}); err != nil {
 		return nil, nil, err
 	}
-	log.Info("started", "rules", len(set.Rules), "cluster", cluster.Name(), "product", cluster.Product(), "version", cluster.Version())
-	return f.newScheduler(set, cluster, log), log, nil
+	return f.newScheduler(set, cluster, log), cluster, nil
 }
 
 func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, log *slog.Logger) *scheduler.Scheduler {

@@ -32,7 +32,8 @@ type past struct {
 
 func newPast() *past {
 	clock := scheduler.NewVirtualClock(time.Unix(0, 0).UTC())
-	documents := memory.New(memory.Options{Now: clock.Now})
+	// Every document counts as having arrived when it happened.
+	documents := memory.New(memory.Options{Now: clock.Now, Ingest: []string{"@timestamp"}})
 	return &past{
 		Searcher: documents, Store: memory.New(memory.Options{Now: clock.Now}),
 		documents: documents, clock: clock,
@@ -135,9 +136,10 @@ func (p *past) replay(ctx context.Context, set *rules.Set, from, to time.Time, s
 	return docs, err
 }
 
-// alerts returns all alert documents, by time of the incident and id.
+// alerts returns the documents of all alerts that hold, by time of the incident and id.
 func (p *past) alerts(ctx context.Context) ([]json.RawMessage, error) {
-	found, err := p.Find(ctx, []string{mappings.Names{}.AlertPattern()}, esq.MatchAll{}, math.MaxInt)
+	holding := esq.Not(esq.Exists{Field: "stitch.retracted"})
+	found, err := p.Find(ctx, []string{mappings.Names{}.AlertPattern()}, holding, math.MaxInt)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}

@@ -52,7 +52,7 @@ func newRoot(s streams) *cobra.Command {
 	})
 	root.AddCommand(
 		demoCommand(s), checkCommand(s), replayCommand(s),
-		bootstrapCommand(s), runCommand(s), onceCommand(s), versionCommand(s),
+		bootstrapCommand(s), runCommand(s), onceCommand(s), coverageCommand(s), versionCommand(s),
 	)
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
