@@ -388,3 +388,56 @@ func TestMissingLedger(t *testing.T) {
 		t.Errorf("error %v, ledger %v", sum.Err(), store.ledger("r"))
 	}
 }
+
+// An alert of events that lie far apart, as reports of one upstream alert may,
+// keeps all of them, whichever of them a run is about; and one that merely has
+// no event in the window any more is not retracted.
+func TestAlertWiderThanTheWindow(t *testing.T) {
+	clock := scheduler.NewVirtualClock(day)
+	store := newCabinet()
+	events := []time.Time{after(-100 * time.Minute)}
+	arrived := events[0]
+	// As a rule does, it finds what has an event in the window, with the events
+	// that lie within its reach.
+	evaluate := func(_ context.Context, _ *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Result, error) {
+		var near []time.Time
+		for _, e := range events {
+			if !e.Before(w.From.Add(-time.Minute)) && !e.After(w.To.Add(time.Minute)) {
+				near = append(near, e)
+			}
+		}
+		if len(near) == 0 || near[0].After(w.To) || near[len(near)-1].Before(w.From) {
+			return &rules.Result{}, nil
+		}
+		a := alertAt("a", near[0])
+		a.End, a.Stages[0].Last, a.Stages[0].Count = near[len(near)-1], near[len(near)-1], len(near)
+		return &rules.Result{Alerts: []rules.Alert{a}}, nil
+	}
+	s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Hour)), Engine: store, Clock: clock, Evaluate: evaluate,
+		Arrivals: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Arrivals, error) {
+			return &rules.Arrivals{Count: 1, First: arrived, Last: arrived}, nil
+		}})
+	for hour, step := range []struct {
+		name    string
+		events  []time.Time
+		arrived time.Time
+		want    scheduler.Counts
+		count   int
+	}{
+		{"first", []time.Time{after(-100 * time.Minute)}, after(-100 * time.Minute), scheduler.Counts{Created: 1}, 1},
+		{"long after", []time.Time{after(-100 * time.Minute), day}, day, scheduler.Counts{Updated: 1}, 2},
+		{"about the first", []time.Time{after(-100 * time.Minute), day}, after(-100 * time.Minute), scheduler.Counts{Unchanged: 1}, 2},
+		{"in between", []time.Time{after(-100 * time.Minute), day}, after(-50 * time.Minute), scheduler.Counts{Unchanged: 1}, 2},
+		{"the last is none", []time.Time{after(-100 * time.Minute)}, day, scheduler.Counts{Updated: 1}, 1},
+		{"none is", nil, after(-100 * time.Minute), scheduler.Counts{Retracted: 1}, 1},
+	} {
+		clock.Set(after(time.Duration(hour) * time.Hour))
+		events, arrived = step.events, step.arrived
+		sum := once(t, s)
+		chain := store.alerts()["detections-stitch.alerts-2024.02/a"]["stitch"].(map[string]any)["chain"].([]any)
+		count := chain[0].(map[string]any)["count"]
+		if sum.Err() != nil || sum.Alerts() != step.want || count != float64(step.count) {
+			t.Errorf("%s: %+v, error %v, count %v", step.name, sum.Alerts(), sum.Err(), count)
+		}
+	}
+}

@@ -73,8 +73,10 @@ func TestLease(t *testing.T) {
 		}
 		a, stopA := d.join(t, "a")
 		time.Sleep(time.Second)
+		synctest.Wait()
 		_, stopB := d.join(t, "b")
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if got := d.lease(t); got.Holder != "a" || got.Token != 1 || got.Period != 15*time.Second || time.Since(got.Renewed) > 5*time.Second {
 			t.Errorf("lease %+v", got)
 		}
@@ -86,6 +88,7 @@ func TestLease(t *testing.T) {
 		a.cut = true
 		cut := time.Now()
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		if got := d.lease(t); got.Holder != "b" || got.Token != 2 {
 			t.Errorf("lease %+v", got)
 		}
@@ -94,6 +97,7 @@ func TestLease(t *testing.T) {
 		}
 		a.cut = false
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if got := d.lease(t); got.Holder != "b" || time.Since(d.last["a"]) < time.Minute {
 			t.Errorf("lease %+v, duty %v", got, d.last)
 		}
@@ -101,6 +105,7 @@ func TestLease(t *testing.T) {
 		// b stops in good order: a need not wait for the lease to run out.
 		stopB()
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if got := d.lease(t); got.Holder != "a" || got.Token != 3 {
 			t.Errorf("lease %+v", got)
 		}
@@ -125,11 +130,16 @@ func TestLeaseIsLost(t *testing.T) {
 				return nil, ctx.Err()
 			}})
 		time.Sleep(time.Second)
+		synctest.Wait()
 		other := newCabinet()
 		stopOther := started(ctx, scheduler.Options{Rules: set(), Engine: other, Holder: "other"})
 		time.Sleep(time.Second)
+		synctest.Wait()
+		store.mu.Lock()
 		store.write(esq.Write{Ref: leaseRef, Source: other.documents[leaseRef].Source})
+		store.mu.Unlock()
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if !abandoned {
 			t.Error("the run goes on")
 		}
@@ -152,6 +162,7 @@ func TestBrokenLease(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		wait := started(ctx, o)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if n := strings.Count(log.String(), "lease cannot be taken"); n != 1 || string(store.documents[leaseRef].Source) != source || len(store.records()) > 0 {
 			t.Errorf("lease %s, log\n%s", store.documents[leaseRef].Source, log.String())
 		}

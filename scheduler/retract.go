@@ -12,21 +12,25 @@ import (
 	"github.com/stitchdetect/stitch/rules"
 )
 
-// retract marks the stored alerts of a rule that a complete evaluation of a
-// window should have found and did not: they do not hold any more. It returns
-// what their marks were before. Alerts of another version of the rule stay as
-// they are.
-func (w alertWriter) retract(ctx context.Context, r *rules.Rule, win rules.Window, holds map[string]bool, now time.Time) ([]mappings.Mark, error) {
+// inWindow returns the stored alerts of a rule that an evaluation of a window
+// finds if they hold.
+func (w alertWriter) inWindow(ctx context.Context, r *rules.Rule, win rules.Window) ([]esq.Document, error) {
 	found, err := w.store.Find(ctx, []string{w.names.AlertPattern()}, within(r, win), 0)
 	if err != nil {
-		return nil, fmt.Errorf("look for alerts that do not hold any more: %w", err)
+		return nil, fmt.Errorf("look for the alerts of a window: %w", err)
 	}
-	var pending []esq.Ref
-	for _, d := range found {
-		if !holds[d.ID] {
-			pending = append(pending, d.Ref)
-		}
+	return found, nil
+}
+
+// retract marks stored alerts that a complete evaluation of a window should
+// have found and did not: they do not hold any more. It returns what their
+// marks were before. Alerts of another version of the rule stay as they are.
+func (w alertWriter) retract(ctx context.Context, r *rules.Rule, win rules.Window, alerts []esq.Document, now time.Time) ([]mappings.Mark, error) {
+	pending := make([]esq.Ref, len(alerts))
+	for i, d := range alerts {
+		pending[i] = d.Ref
 	}
+	var err error
 	var all []mappings.Mark
 	for range maxAttempts {
 		if len(pending) == 0 {

@@ -266,11 +266,10 @@ func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert,
 			return nil, err
 		}
 	}
-	// What lies within the rule's reach and was not found does not hold.
-	reach := rules.Window{From: w.From.Add(-2 * v.rule.Span), To: w.To.Add(2 * v.rule.Span)}
+	// One that was not found may still hold, with events beside the window only.
 	missing := without(there, alerts)
 	for _, d := range missing {
-		if err := widen(&wide, reach, d); err != nil {
+		if err := widen(&wide, w, d); err != nil {
 			return nil, err
 		}
 	}
