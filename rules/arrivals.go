@@ -57,7 +57,7 @@ func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*A
 				return nil, err
 			}
 			arrived := r.arrived(src, caps, slice)
-			a, err := s.arrivals(ctx, f, src, esq.And(arrived, f.acceptable(src, caps)))
+			a, err := s.arrivals(ctx, f, src, f.and(arrived, src, caps))
 			if err != nil {
 				return nil, err
 			}
@@ -151,7 +151,7 @@ func (s *searcher) countLate(ctx context.Context, a *SourceArrivals, f *fetch, s
 	if a.Count == 0 || !a.First.Before(before) {
 		return nil
 	}
-	late := esq.And(s.rule.arrived(src, caps, slice), f.acceptable(src, caps),
+	late := esq.And(f.and(s.rule.arrived(src, caps, slice), src, caps),
 		esq.Range{Field: src.time, LT: isoValue(before.UnixMilli())})
 	n, stats, err := s.engine.Count(ctx, src.index, late)
 	if err != nil {

@@ -41,13 +41,13 @@ type fetch struct {
 // query is what a source is asked: everything the stage could accept, and
 // more where the engine cannot decide.
 func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
-	return esq.And(f.time.query(src.time), f.acceptable(src, caps))
+	return f.and(f.time.query(src.time), src, caps)
 }
 
-// acceptable is query at any time.
-func (f *fetch) acceptable(src *source, caps map[string]esq.FieldCap) esq.Query {
+// and is query at the time that when asks for.
+func (f *fetch) and(when esq.Query, src *source, caps map[string]esq.FieldCap) esq.Query {
 	mapping := &sourceColumns{source: src, caps: caps, view: f.stage.view != nil}
-	parts := []esq.Query{src.filter}
+	parts := []esq.Query{when, src.filter}
 	if f.stage.cond != nil {
 		q, _ := eql.Translate(f.stage.cond, mapping, func(ref eql.Ref) *eql.Set {
 			if f.sets == nil {
