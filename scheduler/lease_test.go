@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,18 +22,18 @@ var leaseRef = esq.Ref{Index: "detections-stitch.state", ID: "lease"}
 // cutOff is an engine that can no longer be reached from one machine.
 type cutOff struct {
 	*cabinet
-	cut bool
+	cut atomic.Bool
 }
 
 func (c *cutOff) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error) {
-	if c.cut {
+	if c.cut.Load() {
 		return nil, errDown
 	}
 	return c.cabinet.Get(ctx, refs)
 }
 
 func (c *cutOff) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]esq.Outcome, error) {
-	if c.cut {
+	if c.cut.Load() {
 		return nil, errDown
 	}
 	return c.cabinet.Bulk(ctx, ops, refresh)
@@ -40,7 +42,14 @@ func (c *cutOff) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]esq
 // duty notes who runs a rule, and when last.
 type duty struct {
 	store *cabinet
-	last  map[string]time.Time
+	mu    sync.Mutex
+	times map[string]time.Time
+}
+
+func (d *duty) last(name string) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.times[name]
 }
 
 // join starts a scheduler on the store; stop ends it in good order.
@@ -50,7 +59,9 @@ func (d *duty) join(t *testing.T, name string) (engine *cutOff, stop func()) {
 	wait := started(ctx, scheduler.Options{
 		Rules: set(every("r", time.Second)), Engine: engine, Holder: name,
 		Arrivals: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Arrivals, error) {
-			d.last[name] = time.Now()
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.times[name] = time.Now()
 			return &rules.Arrivals{}, nil
 		}})
 	return engine, func() { cancel(); wait() }
@@ -67,7 +78,7 @@ func (d *duty) lease(t *testing.T) scheduler.Lease {
 
 func TestLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &duty{newCabinet(), map[string]time.Time{}}
+		d := &duty{store: newCabinet(), times: map[string]time.Time{}}
 		if l, err := scheduler.New(scheduler.Options{Rules: set(), Engine: d.store}).Lease(t.Context()); l != nil || err != nil {
 			t.Errorf("before: lease %v, error %v", l, err)
 		}
@@ -80,26 +91,26 @@ func TestLease(t *testing.T) {
 		if got := d.lease(t); got.Holder != "a" || got.Token != 1 || got.Period != 15*time.Second || time.Since(got.Renewed) > 5*time.Second {
 			t.Errorf("lease %+v", got)
 		}
-		if !d.last["b"].IsZero() || time.Since(d.last["a"]) > time.Second {
-			t.Errorf("duty %v", d.last)
+		if !d.last("b").IsZero() || time.Since(d.last("a")) > time.Second {
+			t.Errorf("last on duty: a %v, b %v", d.last("a"), d.last("b"))
 		}
 
 		// a is cut off: it stops by itself before b takes over, within two periods.
-		a.cut = true
+		a.cut.Store(true)
 		cut := time.Now()
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		if got := d.lease(t); got.Holder != "b" || got.Token != 2 {
 			t.Errorf("lease %+v", got)
 		}
-		if d.last["a"].Sub(cut) > 15*time.Second || time.Since(d.last["b"]) > time.Second {
-			t.Errorf("cut off at %v, duty %v", cut, d.last)
+		if d.last("a").Sub(cut) > 15*time.Second || time.Since(d.last("b")) > time.Second {
+			t.Errorf("cut off at %v, last on duty: a %v, b %v", cut, d.last("a"), d.last("b"))
 		}
-		a.cut = false
+		a.cut.Store(false)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := d.lease(t); got.Holder != "b" || time.Since(d.last["a"]) < time.Minute {
-			t.Errorf("lease %+v, duty %v", got, d.last)
+		if got := d.lease(t); got.Holder != "b" || time.Since(d.last("a")) < time.Minute {
+			t.Errorf("lease %+v, a last on duty %v", got, d.last("a"))
 		}
 
 		// b stops in good order: a need not wait for the lease to run out.
