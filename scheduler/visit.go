@@ -24,6 +24,7 @@ type visit struct {
 	entry entry
 
 	ticket   int64
+	closing  closing
 	suspects suspects
 	report   Report
 }
@@ -62,6 +63,7 @@ func (v *visit) open(ctx context.Context) error {
 		return err
 	}
 	v.entry = e
+	v.closing = v.closes()
 	v.report.Ticket = v.ticket
 	v.report.CoveredUntil = e.coveredUntil()
 	if v.first && !v.replay {
@@ -92,6 +94,7 @@ func (v *visit) windows(arrived *rules.Arrivals) []rules.Window {
 		list = append(list, v.stretch(arrived))
 	}
 	if !v.rule.Windowed {
+		list = append(list, v.closing.stretch(v.rule)...)
 		if v.last && v.replay {
 			list = append(list, rules.Window{From: v.entry.Start, To: v.slice.To})
 		}
@@ -106,6 +109,9 @@ func (v *visit) windows(arrived *rules.Arrivals) []rules.Window {
 		from = from.Add(-time.Nanosecond) // due when coverage begins
 	}
 	windows = append(windows, windowsDue(v.rule, v.entry.First, from, v.slice.To)...)
+	if v.rule.Absent {
+		windows = append(windows, windowsDue(v.rule, v.entry.First, v.closing.before, earlier(v.closing.after, v.now))...)
+	}
 	if v.last && v.replay {
 		windows = append(windows, windowOf(v.rule, v.now))
 	}
@@ -162,7 +168,7 @@ func (v *visit) evaluateAll(ctx context.Context, windows []rules.Window) error {
 			continue
 		}
 		done[w] = true
-		result, err := v.evaluate(ctx, v.rule, v.engine, w)
+		result, err := v.judge(ctx, w)
 		var tooMany *rules.TooManyRowsError
 		if errors.As(err, &tooMany) && v.divisible(w) {
 			middle := w.From.Add(w.To.Sub(w.From) / 2).Truncate(time.Millisecond)
@@ -230,7 +236,7 @@ func (v *visit) keep(ctx context.Context, w rules.Window, result *rules.Result) 
 	if err != nil {
 		return nil, err
 	}
-	retracted, err := writer.retract(ctx, v.rule, w, without(there, alerts), v.clock.Now())
+	retracted, err := writer.retract(ctx, v.rule, w, v.closing.judged(without(there, alerts)), v.clock.Now())
 	v.report.Alerts.Retracted += len(retracted)
 	if err != nil || !v.rule.Windowed {
 		return nil, err
@@ -276,7 +282,7 @@ func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert,
 	if wide == w {
 		return alerts, nil
 	}
-	result, err := v.evaluate(ctx, v.rule, v.engine, wide)
+	result, err := v.judge(ctx, wide)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %w", err)
 	}
