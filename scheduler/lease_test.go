@@ -146,9 +146,7 @@ func TestLeaseIsLost(t *testing.T) {
 		stopOther := started(ctx, scheduler.Options{Rules: set(), Engine: other, Holder: "other"})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		store.mu.Lock()
-		store.write(esq.Write{Ref: leaseRef, Source: other.documents[leaseRef].Source})
-		store.mu.Unlock()
+		store.put(leaseRef, other.read(leaseRef).Source)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if !abandoned {
@@ -157,7 +155,7 @@ func TestLeaseIsLost(t *testing.T) {
 		stop()
 		wait()
 		stopOther()
-		if source := string(store.documents[leaseRef].Source); !strings.Contains(source, `"holder":"other"`) {
+		if source := string(store.read(leaseRef).Source); !strings.Contains(source, `"holder":"other"`) {
 			t.Errorf("lease %s", source)
 		}
 	})
@@ -167,15 +165,15 @@ func TestBrokenLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newCabinet()
 		const source = `{"kind":"lease","format":1,"holder":"","token":1,"period_ms":15000,"renewed":"2024-02-22T08:00:00Z","seal":"x"}`
-		store.write(esq.Write{Ref: leaseRef, Source: json.RawMessage(source)})
+		store.put(leaseRef, json.RawMessage(source))
 		var log strings.Builder
 		o := scheduler.Options{Rules: set(every("r", time.Minute)), Engine: store, Logger: slog.New(slog.NewTextHandler(&log, nil)), Arrivals: quiet}
 		ctx, stop := context.WithCancel(t.Context())
 		wait := started(ctx, o)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := strings.Count(log.String(), "lease cannot be taken"); n != 1 || string(store.documents[leaseRef].Source) != source || len(store.records()) > 0 {
-			t.Errorf("lease %s, log\n%s", store.documents[leaseRef].Source, log.String())
+		if n := strings.Count(log.String(), "lease cannot be taken"); n != 1 || string(store.read(leaseRef).Source) != source || len(store.records()) > 0 {
+			t.Errorf("lease %s, log\n%s", store.read(leaseRef).Source, log.String())
 		}
 		var state *scheduler.StateError
 		if _, err := scheduler.New(o).Lease(t.Context()); !errors.As(err, &state) {

@@ -187,6 +187,20 @@ func (c *cabinet) coveredUntil(rule string) string {
 	return text
 }
 
+// read returns a document as it is now.
+func (c *cabinet) read(ref esq.Ref) esq.Document {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.documents[ref]
+}
+
+// put writes a document, as a person may.
+func (c *cabinet) put(ref esq.Ref, source json.RawMessage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write(esq.Write{Ref: ref, Source: source})
+}
+
 // remove deletes a document, as a person may.
 func (c *cabinet) remove(ref esq.Ref) {
 	c.mu.Lock()
