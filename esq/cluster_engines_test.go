@@ -584,3 +584,20 @@ func TestCountsAnEmptyText(t *testing.T) {
 		}
 	})
 }
+
+func TestAnIndexThatNeverSawADocument(t *testing.T) {
+	onEach(t, func(t *testing.T, c *esq.Cluster, prefix string) {
+		must(t, c.Do(t.Context(), "PUT", "/"+prefix+"empty", json.RawMessage(`{"settings":{"number_of_replicas":0}}`), nil))
+		name := index(t, c, prefix+"full", 1, `{"@timestamp":{"type":"date"}}`)
+		put(t, c, name, `1: {"@timestamp":"2024-02-22T10:00:00Z"}`, `2: {"@timestamp":"2024-02-22T10:00:00Z"}`)
+		all := []string{prefix + "*"}
+		hits, _, err := search(t.Context(), c, esq.Search{Indices: all, Query: esq.MatchAll{}, Time: "@timestamp"})
+		if err != nil || len(hits) != 2 {
+			t.Errorf("found %d, %v; want 2", len(hits), err)
+		}
+		found, err := c.Find(t.Context(), all, esq.MatchAll{}, 0)
+		if err != nil || len(found) != 2 {
+			t.Errorf("found %d documents, %v; want 2", len(found), err)
+		}
+	})
+}

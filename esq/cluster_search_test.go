@@ -272,7 +272,7 @@ func TestGetOfAPart(t *testing.T) {
 	tests := map[string]func(error) bool{
 		`{"docs":[{"_id":"1","found":true,"_source":{}}]}`:              isPartial,
 		`{"docs":[{"_id":"2","found":false},{"_id":"1","found":true}]}`: isPartial,
-		`{"docs":[{"_id":"1","found":false},{"_id":"2","error":{"type":"no_shard_available_action_exception","reason":"x"}}]}`: func(err error) bool {
+		`{"docs":[{"_id":"1","found":false},{"_id":"2","error":{"type":"index_closed_exception","reason":"x"}}]}`: func(err error) bool {
 			var refusal *esq.ResponseError
 			return errors.As(err, &refusal) && refusal.Op == "get i/2"
 		},

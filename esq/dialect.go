@@ -110,11 +110,17 @@ func newDialect(info clusterInfo) (dialect, error) {
 	d.noisyGroups = true
 	// An _id alone may occur in several indices. _shard_doc came with 3.3 and
 	// numbers the shards of each index from 0, so that it alone does, too.
-	d.tieBreaker = []any{object{"_id": "asc"}, object{"_index": "asc"}}
+	d.tieBreaker = []any{ascending("_id"), ascending("_index")}
 	if major > 3 || major == 3 && minor >= 3 {
-		d.tieBreaker = []any{object{"_index": "asc"}, object{"_shard_doc": "asc"}}
+		d.tieBreaker = []any{ascending("_index"), object{"_shard_doc": "asc"}}
 	}
 	return d, nil
+}
+
+// ascending sorts by one of the engine's own fields. An index that has never
+// seen a document has none, and would refuse the search for all others.
+func ascending(field string) object {
+	return object{field: object{"order": "asc", "unmapped_type": "keyword"}}
 }
 
 func parseVersion(number string) (major, minor int, ok bool) {
