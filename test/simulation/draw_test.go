@@ -28,8 +28,10 @@ func drawHistory(t *rapid.T, all map[string]*subject) History {
 	}
 	h.Processes = drawProcesses(t, s, length)
 	for range rapid.SampledFrom([]int{0, 0, 1, 2, 3}).Draw(t, "deeds") {
+		// While a run is at work, more often than not.
+		p := rapid.SampledFrom(h.Processes).Draw(t, "during")
 		h.Deeds = append(h.Deeds, Deed{
-			At:    ms(rapid.IntRange(0, int(length/minute)).Draw(t, "at")) * minute,
+			At:    p.Start + ms(rapid.IntRange(0, 50).Draw(t, "at"))*max(p.Pace, 1),
 			Alert: rapid.IntRange(0, 3).Draw(t, "alert"),
 			Kind:  rapid.SampledFrom(deedKinds()).Draw(t, "deed"),
 		})

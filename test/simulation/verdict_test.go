@@ -215,7 +215,7 @@ func (v *verdict) judge(w *world, h History) {
 			v.wrong(&v.stale, "stale: alert %s of %s", id, w.brief(got[id].Source))
 		}
 	}
-	v.judgeAnalyst(w, got)
+	v.judgeAnalyst(w)
 	if h.Rule == "pair" {
 		v.judgePairs(w, h, want)
 	}
@@ -267,17 +267,14 @@ func (w *world) arrived(h History, x extent, raw json.RawMessage) (before, after
 	return before, after
 }
 
-// judgeAnalyst checks that what an analyst wrote is still there.
-func (v *verdict) judgeAnalyst(w *world, got map[string]esq.Document) {
-	for id, fields := range w.analyst {
-		d, found := got[id]
-		if !found {
-			continue
-		}
+// judgeAnalyst checks that what an analyst wrote is still there, whatever has
+// become of the alert.
+func (v *verdict) judgeAnalyst(w *world) {
+	for _, d := range w.alerts() {
 		source := w.decode(d.Source)
-		for field, value := range fields {
+		for field, value := range w.analyst[d.ID] {
 			if diff := cmp.Diff(value, source[field]); diff != "" {
-				v.wrong(&v.other, "alert %s: the analyst's %s (-want +got):\n%s", id, field, diff)
+				v.wrong(&v.other, "alert %s: the analyst's %s (-want +got):\n%s", d.ID, field, diff)
 			}
 		}
 	}
