@@ -21,16 +21,22 @@ type closing struct {
 // closes says how far the visit closes the rule's time. Only what has no hole
 // before it is closed. The last run of a replay sees all there is.
 func (v *visit) closes() closing {
-	until := func(covered time.Time) time.Time {
-		return later(v.entry.Start, covered.Add(-v.rule.Lateness-v.rule.Settle))
-	}
 	covered := v.entry.clone()
 	covered.cover(v.slice)
-	c := closing{before: until(v.entry.coveredUntil()), after: until(covered.coveredUntil()), pending: map[string]bool{}}
+	c := closing{
+		before:  v.entry.closed(v.rule, v.entry.coveredUntil()),
+		after:   v.entry.closed(v.rule, covered.coveredUntil()),
+		pending: map[string]bool{},
+	}
 	if v.replay && v.last {
 		c.after = v.now
 	}
 	return c
+}
+
+// closed is the event time that is closed once all is covered until then.
+func (l *ledger) closed(r *rules.Rule, covered time.Time) time.Time {
+	return later(l.Start, covered.Add(-r.Lateness-r.Settle))
 }
 
 // stretch is the event time in which chains may have been pending before the

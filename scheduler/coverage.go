@@ -25,6 +25,9 @@ type RuleCoverage struct {
 	Holes        []Hole
 	Ticket       int64     // of the newest run
 	Next         time.Time // when the rule falls due again
+	// Pending are the chains of a rule with absent stages that cannot be judged
+	// yet: what would drop them may still happen, or arrive.
+	Pending []rules.Pending
 	// Sources is what the sources brought in the runs of the last day.
 	Sources []SourceCoverage
 	// Err is why the ledger cannot be used, a [*StateError]; nothing else is
@@ -74,8 +77,21 @@ func (s *Scheduler) coverage(ctx context.Context, rule *rules.Rule, now time.Tim
 	}
 	c.Start, c.CoveredUntil, c.Covered = e.Start, e.coveredUntil(), e.Covered
 	c.Holes, c.Ticket, c.Next = e.holes(e.Until), e.Ticket, e.next(rule.Schedule)
-	c.Sources, err = s.sources(ctx, rule, now)
+	if c.Sources, err = s.sources(ctx, rule, now); err != nil || !rule.Absent {
+		return c, err
+	}
+	c.Pending, err = s.pending(ctx, rule, e.ledger, now)
 	return c, err
+}
+
+// pending asks anew which chains wait to be judged.
+func (s *Scheduler) pending(ctx context.Context, rule *rules.Rule, l ledger, now time.Time) ([]rules.Pending, error) {
+	closed := l.closed(rule, l.coveredUntil())
+	result, err := s.evaluate(ctx, rule, s.engine, rules.Window{From: closed.Add(-rule.Span), To: later(now, closed), Closed: closed})
+	if err != nil {
+		return nil, fmt.Errorf("look for what is pending: %w", err)
+	}
+	return result.Pending, nil
 }
 
 // sources sums up what the run records of the last day say.

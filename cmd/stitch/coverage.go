@@ -114,6 +114,9 @@ func writeCoverage(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.
 		for _, h := range c.Holes {
 			fmt.Fprintf(w, "  hole     %s until %s: %s\n", stamp(h.From), stamp(h.To), holeReason(h))
 		}
+		for _, p := range c.Pending {
+			fmt.Fprintf(w, "  pending  alert %s, until what happens before %s has arrived\n", p.ID, stamp(p.Deadline))
+		}
 		for _, src := range c.Sources {
 			fmt.Fprintf(w, "  source   %s\n", printable(sourceLine(src)))
 		}
@@ -152,15 +155,23 @@ type coverageJSON struct {
 }
 
 type ruleCoverageJSON struct {
-	ID           string       `json:"id"`
-	Name         string       `json:"name"`
-	Error        string       `json:"error,omitempty"`
-	Start        *time.Time   `json:"start,omitempty"`
-	CoveredUntil *time.Time   `json:"covered_until,omitempty"`
-	Next         *time.Time   `json:"next,omitempty"`
-	Covered      []sliceJSON  `json:"covered"`
-	Holes        []holeJSON   `json:"holes"`
-	Sources      []sourceJSON `json:"sources"`
+	ID           string        `json:"id"`
+	Name         string        `json:"name"`
+	Error        string        `json:"error,omitempty"`
+	Start        *time.Time    `json:"start,omitempty"`
+	CoveredUntil *time.Time    `json:"covered_until,omitempty"`
+	Next         *time.Time    `json:"next,omitempty"`
+	Covered      []sliceJSON   `json:"covered"`
+	Holes        []holeJSON    `json:"holes"`
+	Pending      []pendingJSON `json:"pending"`
+	Sources      []sourceJSON  `json:"sources"`
+}
+
+type pendingJSON struct {
+	Alert    string    `json:"alert"`
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	Deadline time.Time `json:"deadline"`
 }
 
 type sliceJSON struct {
@@ -207,7 +218,7 @@ func writeCoverageJSON(w io.Writer, list []scheduler.RuleCoverage, lease *schedu
 func ruleJSON(c scheduler.RuleCoverage) ruleCoverageJSON {
 	r := ruleCoverageJSON{
 		ID: c.Rule.ID, Name: c.Rule.Name, Start: known(c.Start), CoveredUntil: known(c.CoveredUntil), Next: known(c.Next),
-		Covered: []sliceJSON{}, Holes: []holeJSON{}, Sources: []sourceJSON{},
+		Covered: []sliceJSON{}, Holes: []holeJSON{}, Pending: []pendingJSON{}, Sources: []sourceJSON{},
 	}
 	if c.Err != nil {
 		r.Error = c.Err.Error()
@@ -217,6 +228,9 @@ func ruleJSON(c scheduler.RuleCoverage) ruleCoverageJSON {
 	}
 	for _, h := range c.Holes {
 		r.Holes = append(r.Holes, holeJSON{sliceJSON{h.From, h.To}, h.Reason, known(h.Since), h.Attempts})
+	}
+	for _, p := range c.Pending {
+		r.Pending = append(r.Pending, pendingJSON{p.ID, p.Start, p.End, p.Deadline})
 	}
 	for _, src := range c.Sources {
 		r.Sources = append(r.Sources, sourceJSON{src.Stage, src.View, src.Source, src.Count, src.Late, src.NoIndex})

@@ -39,7 +39,7 @@ func TestClusters(t *testing.T) {
 		loadDemo(t, e, prefix, time.Now().UTC().Truncate(time.Second).Add(-14*time.Hour-29*time.Minute))
 		folder := rulesOf(t, shipped, prefix)
 		on := func(command string, args ...string) result {
-			return call{env: map[string]string{"STITCH_URL": e.URL}}.run(t, append([]string{command}, args...)...)
+			return call{env: map[string]string{"STITCH_URL": e.URL}, patient: true}.run(t, append([]string{command}, args...)...)
 		}
 
 		on("once", "--rules", folder).want(t, exitUsage, "", "run stitch bootstrap first")
@@ -69,9 +69,16 @@ func TestClusters(t *testing.T) {
 			t.Errorf("%d run records, want one for each of the 4 rules at least", len(runs))
 		}
 
-		// Not due again; then due again, and nothing is written twice.
+		on("coverage", "--rules", folder).want(t, exitFine, "Mass download carried off on a USB drive\n  covered  ", "")
+		on("coverage", "--rules", folder, "--output", "json").want(t, exitFine, `"covered_until": "`, "")
+
+		// Not due again. Without a ledger nothing is guessed; with a new one, all
+		// is searched again and nothing is written twice.
 		on("once", "--rules", folder).want(t, exitFine, "not due  Mass download carried off on a USB drive, next ", "started")
-		rewind(t, e)
+		forget(t, e)
+		on("once", "--rules", folder).want(t, exitProblems, "failed   Mass download carried off on a USB drive", "stitch coverage --rebuild")
+		on("coverage", "--rules", folder).want(t, exitProblems, "  broken   ", "")
+		on("coverage", "--rules", folder, "--rebuild").want(t, exitFine, "  hole     ", "rebuilt the ledger of Mass download carried off on a USB drive\n")
 		r = on("once", "--rules", folder)
 		r.want(t, exitFine, "ran      Mass download carried off on a USB drive: 0 new, 0 updated, 1 unchanged\n", "run done")
 		if diff := cmp.Diff(written, stored(t, e, mappings.Names{}.AlertPattern())); diff != "" {
@@ -149,9 +156,8 @@ func stored(t *testing.T, e engines.Engine, pattern string) []esq.Document {
 	return documents
 }
 
-// rewind takes the checkpoints away: all rules are due, as if they had never
-// run.
-func rewind(t *testing.T, e engines.Engine) {
+// forget removes the ledgers, as a careless hand would.
+func forget(t *testing.T, e engines.Engine) {
 	t.Helper()
 	e.Must(t, http.MethodPost, "/"+mappings.Names{}.State()+"/_refresh", "")
 	for _, d := range stored(t, e, mappings.Names{}.State()) {

@@ -21,6 +21,9 @@ type call struct {
 	env   map[string]string
 	stdin string
 	out   io.Writer // instead of a buffer
+	// patient calls repeat requests as they do in earnest, for real engines: one
+	// that has just made an index may not answer about it at once.
+	patient bool
 }
 
 // result is what came of a call.
@@ -40,6 +43,9 @@ func (c call) runContext(ctx context.Context, args ...string) result {
 		in: strings.NewReader(c.stdin), out: &out, err: &err,
 		env:   func(name string) (string, bool) { v, ok := c.env[name]; return v, ok },
 		retry: esq.Retry{Attempts: 2, Base: time.Millisecond, Max: time.Millisecond},
+	}
+	if c.patient {
+		s.retry = esq.Retry{}
 	}
 	if c.out != nil {
 		s.out = c.out
