@@ -176,8 +176,8 @@ func TestEveryCall(t *testing.T) {
 	}
 }
 
-// TestAnalystAtEveryCall lets an analyst work on an alert between any two calls
-// of the runs of a small history.
+// TestAnalystAtEveryCall lets an analyst close or delete an alert between any
+// two calls of the runs of a small history.
 func TestAnalystAtEveryCall(t *testing.T) {
 	all := subjects(t)
 	const calls = 50 // more than a run of the small history makes
@@ -186,8 +186,9 @@ func TestAnalystAtEveryCall(t *testing.T) {
 	histories := 0
 	for _, run := range h.Processes[2:] {
 		for call := range ms(calls) {
-			for _, kind := range deedKinds() {
-				h.Deeds = []Deed{{At: run.Start + call*run.Pace, Kind: kind}}
+			for _, deed := range []Deed{{Kind: Close}, {Kind: Close, Alert: 1}, {Kind: Delete}, {Kind: Delete, Alert: 1}} {
+				deed.At = run.Start + call*run.Pace
+				h.Deeds = []Deed{deed}
 				v := judged(t, all, h)
 				histories++
 				total.add(v)
