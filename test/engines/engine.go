@@ -48,7 +48,7 @@ func (e Engine) variable(what string) string {
 // Image is the Docker image of the engine, as its makers publish it.
 func (e Engine) Image() string {
 	if e.Family == Elasticsearch {
-		return "docker.elastic.co/elasticsearch/elasticsearch:" + e.Version
+		return "elasticsearch:" + e.Version
 	}
 	return "opensearchproject/opensearch:" + e.Version
 }
