@@ -350,16 +350,7 @@ func (c *compiler) side(stage int, e eql.Expr) (s side, ok bool, err error) {
 	if len(columns) == 0 || columns[0].stage != columns[len(columns)-1].stage {
 		return side{}, false, nil
 	}
-	s = side{stage: columns[0].stage, column: notColumn}
-	if isName(e) {
-		s.column = columns[0].column
-	}
+	s = side{stage: columns[0].stage}
 	s.program, err = c.program(stage, e)
 	return s, err == nil, err
-}
-
-// isName reports whether e is nothing but the name of a column.
-func isName(e eql.Expr) bool {
-	_, ok := e.(*eql.Column)
-	return ok
 }

@@ -60,11 +60,8 @@ type equality struct {
 // side is one side of an equality: an expression over one stage alone.
 type side struct {
 	stage   int
-	column  int // the column that it is, or notColumn
 	program *eql.Program
 }
-
-const notColumn = -1
 
 func (c *condition) mentions(s slot) bool {
 	for _, have := range c.columns {
@@ -73,35 +70,6 @@ func (c *condition) mentions(s slot) bool {
 		}
 	}
 	return false
-}
-
-// Equality is a conjunct that says that some value of one stage's column equals
-// some value of another's. It is true in both directions.
-type Equality struct {
-	Stage, Column      int // the earlier stage, and an index into its columns
-	Other, OtherColumn int
-	Fold               bool
-}
-
-// Equalities returns the conjuncts that are equalities between two stages'
-// columns, in the order of the stages and their joins. Every chain fulfils all
-// of them. What absent stages join with is not among them.
-func (p *Pattern) Equalities() []Equality {
-	var found []Equality
-	for _, c := range p.conditions {
-		if c.equal == nil || p.stages[c.of].absent {
-			continue
-		}
-		a, b := c.equal.sides[0], c.equal.sides[1]
-		if p.isColumn(a) && p.isColumn(b) {
-			found = append(found, Equality{a.stage, a.column, b.stage, b.column, c.equal.fold})
-		}
-	}
-	return found
-}
-
-func (p *Pattern) isColumn(s side) bool {
-	return s.column != notColumn && s.column < len(p.stages[s.stage].columns)
 }
 
 // Bound says that the row of stage From ends no later than the row of stage To
