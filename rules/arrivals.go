@@ -42,9 +42,9 @@ type SourceArrivals struct {
 // Arrivals asks what became searchable in the half-open slice [From, To) of the
 // sources' ingest fields. First and Last bound the documents' event times; an
 // event of an absent stage bears on chains up to a span before and after it, so
-// there they are that much further apart. A document without the field, or of a source without
-// one, counts as arrived when it may have: if it happened in the slice or up to
-// the rule's lateness before it.
+// there they are that much further apart. A document without the field, or of a
+// source without one, counts as arrived when it may have: if it happened in the
+// slice or up to the rule's lateness before it.
 func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*Arrivals, error) {
 	s := newSearcher(eng, r)
 	out := &Arrivals{}

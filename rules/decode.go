@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -154,18 +155,9 @@ func kindOf(value any) string {
 	return "a date"
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func structOf(spec any) reflect.Value { return reflect.ValueOf(spec).Elem() }
-
-func itoa(i int) string { return strconv.Itoa(i) }
 
 // languageError notes an error in the text of a query at its own line.
 func (f *file) languageError(path []string, err error) {

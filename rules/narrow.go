@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -120,7 +121,7 @@ func (n *narrower) equals(own *eql.Column, other eql.Expr, e *eql.Binary, owner 
 	case len(values) == 0:
 		return never
 	}
-	name := "neighbour." + itoa(len(n.sets))
+	name := "neighbour." + strconv.Itoa(len(n.sets))
 	n.sets[name] = eql.NewSet(values)
 	set := &eql.Column{Func: "all", Name: name}
 	return verdict{expr: &eql.Lookup{Op: eql.In, Fold: e.Op == eql.Match, X: own, Set: set}}

@@ -54,12 +54,7 @@ func (s *stage) rowColumn(column string) bool {
 
 // knows reports whether the rule or the view says that s has the column, and
 // not merely that a field of that name might be there.
-func (s *stage) knows(column string) bool {
-	if s.group != nil {
-		return slices.Contains(s.row, column)
-	}
-	return slices.Contains(s.columns, column)
-}
+func (s *stage) knows(column string) bool { return slices.Contains(s.rowColumns(), column) }
 
 // compileStage reads what one [[rule.stage]] says. Joins are bound later, when
 // all stages are known.

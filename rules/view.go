@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -185,5 +186,5 @@ func (f *file) words(at []string, key string, m map[string]any) map[string]strin
 }
 
 func index(path []string, name string, i int) []string {
-	return append(path[:len(path):len(path)], name, itoa(i))
+	return append(path[:len(path):len(path)], name, strconv.Itoa(i))
 }
