@@ -33,6 +33,8 @@ type Alert struct {
 	// Columns are the values of the chain's rows by ECS name, distinct, in an
 	// order that depends on the evidence alone.
 	Columns map[string][]esq.Value
+	// Weak says where the chains rest on less than they might, sorted.
+	Weak []string
 }
 
 // Window is the half-open time [From, To).
@@ -152,6 +154,7 @@ func (a Alert) content() object {
 	put(d, "stitch.rule.fingerprint", a.Rule.Fingerprint)
 	put(d, "stitch.key", a.key())
 	put(d, "stitch.chain", a.chain())
+	putList(d, "stitch.weak", a.Weak)
 	if len(a.Details) > 0 {
 		put(d, "stitch.details", cut(a.Details))
 	}

@@ -72,6 +72,7 @@ func copied() mappings.Alert {
 				Index: "logs-endpoint.events.file-default", ID: "x2", Time: at("10:02:00.000"),
 			}}},
 		},
+		Weak: []string{"alert: the audit log knows no object id", "copy: the agent knows no account"},
 		Details: map[string]any{
 			"Drive": "E:",
 			"Files": []any{`E:\Budget 2024.xlsx`, `E:\<Q1 & Q2>.xlsx`},

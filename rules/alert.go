@@ -75,7 +75,9 @@ func (e *evaluation) alert(m sequence.Match) Alert {
 			a.Anchor = utc(earliest)
 		}
 		a.Stages = append(a.Stages, e.stages[i].evidence(events[i], earliest, latest))
+		a.Weak = append(a.Weak, e.stages[i].weakness(events[i])...)
 	}
+	slices.Sort(a.Weak)
 	a.Start, a.End = utc(first), utc(last)
 	e.collectColumns(a.Columns, e.anchor, events[e.anchor])
 	for i := range e.stages {

@@ -67,6 +67,7 @@ func (c *compiler) compileSequence() plan {
 			s.row = s.columns
 		}
 	}
+	c.noteReads()
 	if len(c.problems) == 0 {
 		p.pattern = c.compilePattern(p.keys)
 	}

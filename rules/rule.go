@@ -162,6 +162,10 @@ type Alert struct {
 	// Columns are the values of the views' columns over all rows of the chain,
 	// by ECS name, sorted and distinct; the anchor's values come first.
 	Columns map[string][]esq.Value
+	// Weak says where the chains rest on less than they might, "STAGE: NOTE",
+	// sorted and distinct: the notes that sources have for values that rows of
+	// theirs lack.
+	Weak []string
 }
 
 // KeyValue is one part of an alert's key.

@@ -133,4 +133,5 @@ type columnSpec struct {
 	As    string         `toml:"as"`
 	Where map[string]any `toml:"where"`
 	Map   map[string]any `toml:"map"`
+	Weak  string         `toml:"weak"`
 }

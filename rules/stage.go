@@ -20,6 +20,7 @@ type stage struct {
 	accept  *eql.Program
 	sets    []eql.Ref // the all(...) of cond, by set slot
 	columns []string  // of an event, what is fetched
+	reads   []string  // of them, those that decide which chains there are
 	// matchers are the parts of cond that speak of a column, for matched(...).
 	matchers map[string][]*eql.Program
 

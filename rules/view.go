@@ -35,6 +35,7 @@ type column struct {
 	where map[string]string
 	as    normal
 	words map[string]string // the source's word -> the view's word
+	weak  string            // what an alert says that a row without a value is part of
 }
 
 // column returns how s carries the named column; one that is not listed is
@@ -142,7 +143,7 @@ func (f *file) readColumn(at []string, name string, value any) column {
 	default:
 		f.problem(at, "column %s must be a field, a list of fields or a table, not %s", name, kindOf(value))
 	}
-	c := column{from: f.readFrom(at, name, spec.From), as: f.readNormal(at, spec.As)}
+	c := column{from: f.readFrom(at, name, spec.From), as: f.readNormal(at, spec.As), weak: strings.TrimSpace(spec.Weak)}
 	c.where = f.words(at, "where", spec.Where)
 	c.words = f.words(at, "map", spec.Map)
 	return c

@@ -292,7 +292,8 @@ func documentsOf(r *rules.Rule, alerts []rules.Alert, written time.Time, ticket 
 	for i, a := range alerts {
 		out[i] = mappings.Alert{
 			ID: a.ID, Written: written, Anchor: a.Anchor, Start: a.Start, End: a.End,
-			Window: mappings.Window{From: a.Window.From, To: a.Window.To}, Ticket: ticket, Rule: rule, Details: a.Details, Columns: a.Columns,
+			Window: mappings.Window{From: a.Window.From, To: a.Window.To}, Ticket: ticket, Rule: rule,
+			Details: a.Details, Columns: a.Columns, Weak: a.Weak,
 		}
 		for _, kv := range a.By {
 			out[i].Key = append(out[i].Key, mappings.KeyValue(kv))

@@ -41,6 +41,7 @@ type expected struct {
 	Documents map[string]any `json:"documents"` // by stage: their ids, or how many they are
 	By        map[string]any `json:"by"`
 	Details   map[string]any `json:"details"`
+	Weak      []string       `json:"weak"` // nil: any
 }
 
 func readScenarios(t *testing.T) []scenario {
@@ -230,6 +231,7 @@ type alertFacts struct {
 	} `json:"rule"`
 	Stitch struct {
 		Details map[string]any `json:"details"`
+		Weak    []string       `json:"weak"`
 		Key     []struct {
 			Name  string `json:"name"`
 			Value any    `json:"value"`
@@ -285,6 +287,9 @@ func (a alertFacts) meets(want expected) string {
 		if diff := gocmp.Diff(want.Details[name], a.Stitch.Details[name]); diff != "" {
 			return "detail " + name + " (-want +got):\n" + diff
 		}
+	}
+	if diff := gocmp.Diff(want.Weak, a.Stitch.Weak, cmpopts.EquateEmpty()); want.Weak != nil && diff != "" {
+		return "weak (-want +got):\n" + diff
 	}
 	return ""
 }

@@ -25,6 +25,7 @@ type alertDocument struct {
 	ID        string `json:"kibana.alert.uuid"`
 	Stitch    struct {
 		Chain []stageDocument `json:"chain"`
+		Weak  []string        `json:"weak"`
 	} `json:"stitch"`
 }
 
@@ -120,6 +121,13 @@ func (a *alertDocument) writeSummaries(b *strings.Builder) {
 			answered = true
 			fmt.Fprintf(b, "  %-7s  %s\n", name, fit(value, pageWidth-11))
 		}
+	}
+	for i, note := range a.Stitch.Weak {
+		name := "weak"
+		if i > 0 {
+			name = ""
+		}
+		fmt.Fprintf(b, "  %-7s  %s\n", name, fit(printable(note), pageWidth-11))
 	}
 	if !answered && a.Message != "" {
 		fmt.Fprintf(b, "  %s\n", fit(printable(a.Message), pageWidth-2))

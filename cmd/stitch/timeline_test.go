@@ -69,9 +69,12 @@ func TestTimelines(t *testing.T) {
 	}
 	tenant := stageOf("event", "2024-02-22T23:00:00Z", 0, object{"user.email": []string{"ana@example.com"}, "host.id": []string{"a-tenant"}})
 	tenant["documents"].([]object)[0]["source"] = ""
+	weak := alertOf(stageOf("copy", "2024-02-22T23:00:00Z", 0, user))
+	weak["stitch"].(object)["weak"] = []string{"alert: the audit log knows no object id", "copy: the \u202eagent knows no account, and this is a note that is too long for the page"}
 	several := stageOf("copy", "2024-02-22T23:00:00Z", 0, file("a"), file("b"), file("c"))
 	several["documents"].([]object)[1]["index"] = "logs-other"
 	for name, document := range map[string]object{
+		"weak": weak,
 		"over-midnight": alertOf(
 			stageOf("logon", "2024-02-22T22:58:00Z", 0, user),
 			stageOf("copy", "2024-02-22T23:57:00Z", 62, file("1"), file("2"), file("3"), file("4"), file("5"), file("6"))),
