@@ -59,7 +59,7 @@ func TestClusterFailures(t *testing.T) {
 		{"newer stitch was here", all, func(w http.ResponseWriter, r *http.Request) bool {
 			return on("/_mapping", body(newer))(w, r) || on("detections-stitch.alerts", refusal(404, "x", "missing"))(w, r) ||
 				on("detections-stitch.runs", refusal(404, "x", "missing"))(w, r) || on("detections-stitch.state", refusal(404, "x", "missing"))(w, r)
-		}, exitCluster, "", "has version 99, this stitch knows versions up to 2"},
+		}, exitCluster, "", "has version 99, this stitch knows versions up to 3"},
 		{"not prepared", all[1:], on("/_mapping", refusal(404, "index_not_found_exception", "no such index")), exitUsage, "", "index detections-stitch.state does not exist: run stitch bootstrap first"},
 		{"prepared by an older stitch", all[1:], on("/_mapping", body(`{"detections-stitch.state":{"mappings":{}}}`)), exitUsage, "", "older stitch: run stitch bootstrap"},
 
