@@ -30,6 +30,9 @@ type Alert struct {
 	// Details are the rule's own columns: strings, numbers, bools, []any of
 	// these and nested maps.
 	Details map[string]any
+	// Entities are who and what the alert is about, in an order that depends on
+	// the evidence alone.
+	Entities []Entity
 	// Columns are the values of the chain's rows by ECS name, distinct, in an
 	// order that depends on the evidence alone.
 	Columns map[string][]esq.Value
@@ -82,6 +85,12 @@ type Technique struct {
 
 // Reference names an entry of a framework.
 type Reference struct{ ID, Name, URL string }
+
+// Entity is one of Microsoft Sentinel's entities.
+type Entity struct {
+	Type        string
+	Identifiers map[string]any // values as in Details
+}
 
 // KeyValue is one part of an alert's key: a column's name, or a stage's with
 // its row's identity.
@@ -158,6 +167,9 @@ func (a Alert) content() object {
 	if len(a.Details) > 0 {
 		put(d, "stitch.details", cut(a.Details))
 	}
+	if len(a.Entities) > 0 {
+		put(d, "stitch.entities", a.entities())
+	}
 	return d
 }
 
@@ -212,6 +224,17 @@ func (a Alert) key() []object {
 		parts[i] = object{"name": kv.Name, "value": kv.Value}
 	}
 	return parts
+}
+
+func (a Alert) entities() []object {
+	list := make([]object, len(a.Entities))
+	for i, e := range a.Entities {
+		list[i] = object{"type": e.Type}
+		for name, v := range e.Identifiers {
+			list[i][name] = cut(v)
+		}
+	}
+	return list
 }
 
 func (a Alert) chain() []object {

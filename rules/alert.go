@@ -85,7 +85,11 @@ func (e *evaluation) alert(m sequence.Match) Alert {
 			e.collectColumns(a.Columns, i, events[i])
 		}
 	}
-	a.Details = e.detailsOf(m, e.details)
+	env := &detailEnv{e, m, make([][]esq.Value, len(e.slots))}
+	if len(e.details) > 0 {
+		a.Details = env.all(e.details)
+	}
+	a.Entities = env.entities(e.entities)
 	return a
 }
 
@@ -208,15 +212,6 @@ func (e *evaluation) collectColumns(into map[string][]esq.Value, i int, events [
 			into[name] = list
 		}
 	}
-}
-
-// detailsOf computes the rule's own columns.
-func (e *evaluation) detailsOf(m sequence.Match, details []detail) map[string]any {
-	if len(details) == 0 {
-		return nil
-	}
-	env := &detailEnv{e, m, make([][]esq.Value, len(e.slots))}
-	return env.all(details)
 }
 
 // detailEnv lets details see a match: a column is its values over all rows of

@@ -57,6 +57,7 @@ func (c *compiler) compileSequence() plan {
 	p.keys = c.readBy(&p)
 	p.maxSpan, _ = parseDuration(c.spec.MaxSpan) // an error is noted by readTimes
 	p.details = c.readDetails([]string{"rule", "alert", "details"}, c.spec.Alert.Details, &p)
+	p.entities = c.readEntities([]string{"rule", "alert"}, c.spec.Alert.Entities, &p)
 	for _, s := range c.stages {
 		if s.view != nil {
 			for _, column := range s.view.identity {

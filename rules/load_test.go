@@ -237,6 +237,21 @@ join = 'file.name == a.file.name'
 			`r.toml:16: R: query: column 50: all(zz.y): unknown stage "zz"`,
 			`r.toml:17: R: join: column 14: stage a summarizes and has no column "file.name"`,
 		}},
+		{"entities", map[string]string{"r.toml": goodStage + `[[rule.alert.entity]]
+type = "Acount"
+FullName = "a.user.name"
+[[rule.alert.entity]]
+type = "IP"
+[[rule.alert.entity]]
+type = "Host"
+FullName = 1
+HostName = "b.host.name"
+`}, []string{
+			`r.toml:10: R: an entity needs type = one of Account, Host, IP, URL, AzureResource, CloudApplication, DNS, File, FileHash, IoTDevice, Mailbox, MailCluster, MailMessage, Malware, Process, RegistryKey, RegistryValue, SecurityGroup, SubmissionMail (did you mean Account?)`,
+			`r.toml:13: R: an entity without identifiers`,
+			`r.toml:17: R: identifier FullName must be a column or an expression, not a number`,
+			`r.toml:18: R: HostName: column 1: details name STAGE.COLUMN; "b" is no stage (did you mean a?)`,
+		}},
 		{"unknown column of a view", map[string]string{"r.toml": `[rule]
 rule_id = "r"
 name = "R"

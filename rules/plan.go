@@ -22,8 +22,9 @@ type plan struct {
 	anchor   int            // stage
 	by       []string       // as the rule names them
 	keys     []sequence.Key // parallel to by
-	slots    []slot         // what details read
+	slots    []slot         // what details and entities read
 	details  []detail
+	entities []entity
 }
 
 // Run evaluates the rule over a window: it searches, stitches and returns the

@@ -159,6 +159,9 @@ type Alert struct {
 	// Details are the rule's own columns, [rule.alert.details]: strings, int64,
 	// float64, bool, []any of these, and nested maps.
 	Details map[string]any
+	// Entities are who and what the alert is about, [[rule.alert.entity]], in the
+	// rule's order.
+	Entities []Entity
 	// Columns are the values of the views' columns over all rows of the chain,
 	// by ECS name, sorted and distinct; the anchor's values come first.
 	Columns map[string][]esq.Value
@@ -166,6 +169,13 @@ type Alert struct {
 	// sorted and distinct: the notes that sources have for values that rows of
 	// theirs lack.
 	Weak []string
+}
+
+// Entity is one of Microsoft Sentinel's entities: its type and its identifiers,
+// strings or other values as in Details.
+type Entity struct {
+	Type        string
+	Identifiers map[string]any
 }
 
 // KeyValue is one part of an alert's key.

@@ -106,9 +106,10 @@ type stageSpec struct {
 }
 
 type alertSpec struct {
-	Anchor  string         `toml:"anchor"`
-	By      []string       `toml:"by"`
-	Details map[string]any `toml:"details"`
+	Anchor   string           `toml:"anchor"`
+	By       []string         `toml:"by"`
+	Details  map[string]any   `toml:"details"`
+	Entities []map[string]any `toml:"entity"`
 }
 
 // viewFile is what a view's file says.

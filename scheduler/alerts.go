@@ -295,6 +295,9 @@ func documentsOf(r *rules.Rule, alerts []rules.Alert, written time.Time, ticket 
 			Window: mappings.Window{From: a.Window.From, To: a.Window.To}, Ticket: ticket, Rule: rule,
 			Details: a.Details, Columns: a.Columns, Weak: a.Weak,
 		}
+		for _, e := range a.Entities {
+			out[i].Entities = append(out[i].Entities, mappings.Entity(e))
+		}
 		for _, kv := range a.By {
 			out[i].Key = append(out[i].Key, mappings.KeyValue(kv))
 		}

@@ -42,6 +42,7 @@ type expected struct {
 	By        map[string]any `json:"by"`
 	Details   map[string]any `json:"details"`
 	Weak      []string       `json:"weak"` // nil: any
+	Entities  []any          `json:"entities"`
 }
 
 func readScenarios(t *testing.T) []scenario {
@@ -230,9 +231,10 @@ type alertFacts struct {
 		ID string `json:"id"`
 	} `json:"rule"`
 	Stitch struct {
-		Details map[string]any `json:"details"`
-		Weak    []string       `json:"weak"`
-		Key     []struct {
+		Details  map[string]any `json:"details"`
+		Weak     []string       `json:"weak"`
+		Entities []any          `json:"entities"`
+		Key      []struct {
 			Name  string `json:"name"`
 			Value any    `json:"value"`
 		} `json:"key"`
@@ -290,6 +292,9 @@ func (a alertFacts) meets(want expected) string {
 	}
 	if diff := gocmp.Diff(want.Weak, a.Stitch.Weak, cmpopts.EquateEmpty()); want.Weak != nil && diff != "" {
 		return "weak (-want +got):\n" + diff
+	}
+	if diff := gocmp.Diff(want.Entities, a.Stitch.Entities); want.Entities != nil && diff != "" {
+		return "entities (-want +got):\n" + diff
 	}
 	return ""
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // TestKustoParity holds the port of Sentinel's rule to the rule: the rows that
-// Kusto would return over each day are the details of the alerts, every column.
+// Kusto would return over each day are the details of the alerts, every column, and the entities that Sentinel
+// would map them to.
 // Where documents arrive late, a day is evaluated again: rows that have changed
 // are brought up to date, and none is taken back.
 func TestKustoParity(t *testing.T) {
@@ -34,7 +35,9 @@ func TestKustoParity(t *testing.T) {
 		}
 		var got []string
 		for _, a := range replay(t, rule, c.writer.docs, from, from.AddDate(0, 0, runs)) {
-			got = append(got, text(a.Stitch.Details))
+			row := a.Stitch.Details
+			row["Entities"] = a.Stitch.Entities
+			got = append(got, text(row))
 		}
 		slices.Sort(got)
 		if diff := gocmp.Diff(slices.Sorted(maps.Values(want)), got); diff != "" {

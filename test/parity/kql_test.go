@@ -206,7 +206,31 @@ func result(d alertAndDownload, k copyKey, c *group, m deviceEvent, matched []st
 		"HostNameDomain":              k.deviceName[strings.Index(k.deviceName, ".")+1:],
 		"AccountName":                 part(d.key.user, "@", 0),
 		"AccountUPNSuffix":            part(d.key.user, "@", 1),
+		"Entities": withIdentifiers(
+			filled("Account", "FullName", d.key.user, "Name", part(d.key.user, "@", 0), "UPNSuffix", part(d.key.user, "@", 1)),
+			filled("Account", "AadUserId", d.alert.aad),
+			filled("IP", "Address", d.alert.ip),
+			filled("Host", "FullName", k.deviceName, "HostName", part(k.deviceName, ".", 0),
+				"DnsDomain", k.deviceName[strings.Index(k.deviceName, ".")+1:]),
+			filled("File", "Name", part(k.process, `\`, -1), "Directory", k.process),
+		),
 	}
+}
+
+// filled is an entity with the identifiers that have a value.
+func filled(kind string, identifiers ...string) map[string]string {
+	entity := map[string]string{"type": kind}
+	for pair := range slices.Chunk(identifiers, 2) {
+		if pair[1] != "" {
+			entity[pair[0]] = pair[1]
+		}
+	}
+	return entity
+}
+
+// withIdentifiers leaves out the entities of which nothing is known.
+func withIdentifiers(entities ...map[string]string) []map[string]string {
+	return slices.DeleteFunc(entities, func(e map[string]string) bool { return len(e) == 1 })
 }
 
 // part is tostring(split(s, by)[i]).
