@@ -1,7 +1,8 @@
 package rules
 
 // ruleFile is what a rule's file says, key by key: Elastic's detection-rules
-// schema, and chains in it.
+// schema, and chains in it. The order of the fields, here and below, is the
+// canonical order of the keys.
 type ruleFile struct {
 	Metadata  metadataSpec `toml:"metadata"`
 	Rule      ruleSpec     `toml:"rule"`
@@ -10,10 +11,10 @@ type ruleFile struct {
 
 type metadataSpec struct {
 	CreationDate          any    `toml:"creation_date"`
-	UpdatedDate           any    `toml:"updated_date"`
 	DeprecationDate       any    `toml:"deprecation_date"`
 	Integration           any    `toml:"integration"`
 	Maturity              string `toml:"maturity"`
+	UpdatedDate           any    `toml:"updated_date"`
 	MinStackVersion       string `toml:"min_stack_version"`
 	MinStackComments      string `toml:"min_stack_comments"`
 	Promotion             bool   `toml:"promotion"`
@@ -24,39 +25,40 @@ type metadataSpec struct {
 }
 
 type ruleSpec struct {
-	RuleID         string   `toml:"rule_id"`
-	Name           string   `toml:"name"`
-	Description    string   `toml:"description"`
-	Type           string   `toml:"type"`
-	Language       string   `toml:"language"`
-	Query          *string  `toml:"query"`
-	Index          []string `toml:"index"`
-	From           string   `toml:"from"`
-	To             string   `toml:"to"`
-	Interval       string   `toml:"interval"`
-	Schedule       string   `toml:"schedule"`
-	Enabled        *bool    `toml:"enabled"`
+	RuleID      string   `toml:"rule_id"`
+	Name        string   `toml:"name"`
+	Description string   `toml:"description"`
+	Author      []string `toml:"author"`
+	License     string   `toml:"license"`
+	Version     int      `toml:"version"`
+	Enabled     *bool    `toml:"enabled"`
+	Type        string   `toml:"type"`
+	Language    string   `toml:"language"`
+	Index       []string `toml:"index"`
+	Schedule    string   `toml:"schedule"`
+	Interval    string   `toml:"interval"`
+	From        string   `toml:"from"`
+	To          string   `toml:"to"`
+	MaxSpan     string   `toml:"maxspan"`
+	Lateness    string   `toml:"lateness"`
+	Settle      string   `toml:"settle"`
+	MaxRows     *int     `toml:"max_rows"`
+
+	presentationSpec
+	unsupportedSpec
+
 	Severity       string   `toml:"severity"`
 	RiskScore      int      `toml:"risk_score"`
-	Author         []string `toml:"author"`
-	License        string   `toml:"license"`
 	Tags           []string `toml:"tags"`
 	References     []string `toml:"references"`
 	FalsePositives []string `toml:"false_positives"`
 	Note           string   `toml:"note"`
 	Setup          string   `toml:"setup"`
-	Version        int      `toml:"version"`
-	Threat         []Threat `toml:"threat"`
+	Query          *string  `toml:"query"`
 
-	MaxSpan  string      `toml:"maxspan"`
-	MaxRows  *int        `toml:"max_rows"`
-	Lateness string      `toml:"lateness"`
-	Settle   string      `toml:"settle"`
-	Stages   []stageSpec `toml:"stage"`
-	Alert    alertSpec   `toml:"alert"`
-
-	presentationSpec
-	unsupportedSpec
+	Stages []stageSpec `toml:"stage"`
+	Alert  alertSpec   `toml:"alert"`
+	Threat []Threat    `toml:"threat"`
 }
 
 // presentationSpec holds Elastic's keys that change how Kibana shows or routes
@@ -95,14 +97,14 @@ type unsupportedSpec struct {
 
 type stageSpec struct {
 	ID        string         `toml:"id"`
-	Query     string         `toml:"query"`
 	Index     []string       `toml:"index"`
-	Join      string         `toml:"join"`
 	After     any            `toml:"after"`
 	Within    string         `toml:"within"`
 	Pick      string         `toml:"pick"`
-	Summarize map[string]any `toml:"summarize"`
 	Absent    bool           `toml:"absent"`
+	Query     string         `toml:"query"`
+	Join      string         `toml:"join"`
+	Summarize map[string]any `toml:"summarize"`
 }
 
 type alertSpec struct {

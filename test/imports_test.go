@@ -25,6 +25,7 @@ func imports() map[string][]string {
 		"scheduler":       {"rules", "rules/sequence", "esq", "mappings"},
 		"mappings":        {"esq"},
 		"rules":           {"rules/sequence", "esq", "esq/eql", "esq/kuery"},
+		"rules/format":    {},
 		"rules/sequence":  {"esq", "esq/eql"},
 		"esq":             {},
 		"esq/kuery":       {"esq"},

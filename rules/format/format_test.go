@@ -96,10 +96,6 @@ id = "a"
 # the end
 `},
 		{"values of several lines", `[rule]
-query = '''
-  a = b # no comment
-[not a table]
-'''
 tags = [
   "x", # one
   "]",
@@ -107,11 +103,11 @@ tags = [
 note = """
 text \""" more
 """
-`, `[rule]
 query = '''
   a = b # no comment
 [not a table]
 '''
+`, `[rule]
 tags = [
   "x", # one
   "]",
@@ -119,6 +115,10 @@ tags = [
 note = """
 text \""" more
 """
+query = '''
+  a = b # no comment
+[not a table]
+'''
 `},
 		{"a view", `[[source]]
 index = ["a-*"]
@@ -152,7 +152,7 @@ name = "b"
 
 func TestSourceRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"[rule\n":          "line 1",
+		"[rule\n":          "line 2",
 		"a = 1\nb = [1,\n": "line 2",
 		"a = 1 b\n":        "line 1",
 	} {
