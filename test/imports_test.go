@@ -26,6 +26,7 @@ func imports() map[string][]string {
 		"mappings":        {"esq"},
 		"rules":           {"rules/sequence", "esq", "esq/eql", "esq/kuery"},
 		"rules/format":    {},
+		"rules/elastic":   {"rules/format"},
 		"rules/sequence":  {"esq", "esq/eql"},
 		"esq":             {},
 		"esq/kuery":       {"esq"},
