@@ -30,6 +30,7 @@ func (c *compiler) compileQuery() plan {
 		c.problem([]string{"rule"}, "no query; add query = \"...\"")
 	} else {
 		src.filter, src.fields = c.readKuery([]string{"rule", "query"}, *c.spec.Query)
+		src.node = kueryNode(*c.spec.Query)
 	}
 	s := &stage{id: "event", sources: []*source{src}, columns: slices.Clone(entityColumns)}
 	s.need(timeColumn)

@@ -23,7 +23,8 @@ type source struct {
 	name    string
 	index   []string
 	filter  esq.Query
-	fields  []string // that filter mentions
+	fields  []string   // that filter mentions
+	node    kuery.Node // that filter is of, for probes; nil without one
 	time    string
 	ingest  string
 	columns map[string]column
@@ -105,6 +106,7 @@ func (f *file) readSource(at []string, spec sourceSpec) *source {
 	}
 	if spec.Filter != "" {
 		s.filter, s.fields = f.readKuery(append(at, "filter"), spec.Filter)
+		s.node = kueryNode(spec.Filter)
 	}
 	for _, name := range sortedKeys(spec.Columns) {
 		s.columns[name] = f.readColumn(append(at[:len(at):len(at)], "columns", name), name, spec.Columns[name])
@@ -131,6 +133,15 @@ func (f *file) readKuery(path []string, text string) (esq.Query, []string) {
 		return esq.MatchNone{}, nil
 	}
 	return kuery.Translate(node), kuery.Fields(node)
+}
+
+// kueryNode is the tree of a text whose problems are noted elsewhere.
+func kueryNode(text string) kuery.Node {
+	node, err := kuery.Parse(text)
+	if err != nil {
+		return nil
+	}
+	return node
 }
 
 func (f *file) readColumn(at []string, name string, value any) column {

@@ -28,6 +28,7 @@ func imports() map[string][]string {
 		"rules/format":    {},
 		"rules/elastic":   {"rules/format"},
 		"rules/sequence":  {"esq", "esq/eql"},
+		"rules/doctor":    {"rules", "esq"},
 		"esq":             {},
 		"esq/kuery":       {"esq"},
 		"esq/eql":         {"esq"},
