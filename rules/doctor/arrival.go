@@ -34,7 +34,7 @@ func (s *subject) arrival(ctx context.Context) error {
 		return err
 	}
 	if a.Present < a.Checked {
-		s.warn(fmt.Sprintf("%d of %d documents have no %s: when they arrived is not known, and only those no later than lateness are found", a.Checked-a.Present, a.Checked, field),
+		s.warn(fmt.Sprintf("%d of %d documents have no %s: when they arrived is not known, and they are found only if they are no later than lateness", a.Checked-a.Present, a.Checked, field),
 			"add a final pipeline that sets it, or name the field that is set with ingest = in the "+s.file())
 	}
 	delays, err := s.delays(ctx, a)
@@ -55,7 +55,7 @@ func (s *subject) arrival(ctx context.Context) error {
 		}
 	}
 	if a.Early > 0 {
-		s.warn(fmt.Sprintf("%s before they happened, up to %s: clocks differ", documents(a.Early, "were ingested", "was ingested"), short(time.Duration(a.Earliest))),
+		s.warn(fmt.Sprintf("%s, up to %s: clocks differ", documents(a.Early, "were ingested before their event time", "was ingested before its event time"), short(time.Duration(a.Earliest))),
 			"set the clock of what sends them")
 	}
 	return nil
@@ -92,14 +92,14 @@ func timeOf(values []esq.Value) (t time.Time, ok bool) {
 	return time.UnixMilli(ms).UTC(), ok
 }
 
-// measure sorts delays and takes their percentiles.
+// measure sorts delays and takes their percentiles, by nearest rank.
 func (a *Arrival) measure(delays []time.Duration) {
 	a.Of = int64(len(delays))
 	if len(delays) == 0 {
 		return
 	}
 	slices.Sort(delays)
-	at := func(percent int) Duration { return Duration(max(delays[(len(delays)-1)*percent/100], 0)) }
+	at := func(percent int) Duration { return Duration(max(delays[(len(delays)*percent+99)/100-1], 0)) }
 	a.P50, a.P99, a.Most = at(50), at(99), at(100)
 	for _, d := range delays {
 		if d < 0 {

@@ -44,7 +44,7 @@ func (a *answers) newest(ctx context.Context, indices []string, q esq.Query, fie
 		switch {
 		case n > most:
 			many = middle
-		case n >= most/2:
+		case n > 0 && n >= most/2:
 			return part, nil
 		default:
 			few = middle

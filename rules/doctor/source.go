@@ -245,9 +245,9 @@ func (s *subject) future(ctx context.Context) (err error) {
 
 func have(n int64, field string) string {
 	if n == 1 {
-		return "1 document has a " + field
+		return "1 document has " + field
 	}
-	return fmt.Sprintf("%d documents have a %s", n, field)
+	return fmt.Sprintf("%d documents have %s", n, field)
 }
 
 // needs says which conditions can never hold, because what they speak of is
