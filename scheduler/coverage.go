@@ -53,8 +53,9 @@ const sourcesSince = 24 * time.Hour
 // returned is that the cluster could not be asked.
 func (s *Scheduler) Coverage(ctx context.Context) ([]RuleCoverage, error) {
 	now := s.clock.Now().UTC()
-	list := make([]RuleCoverage, len(s.rules))
-	for i, rule := range s.rules {
+	set, _ := s.rules.get()
+	list := make([]RuleCoverage, len(set))
+	for i, rule := range set {
 		c, err := s.coverage(ctx, rule, now)
 		if err != nil {
 			return nil, fmt.Errorf("coverage of rule %s: %w", rule.Name, err)

@@ -18,13 +18,13 @@ func (s *Scheduler) Once(ctx context.Context) (Summary, error) {
 	sum := s.newSummary()
 	places := make(chan struct{}, s.concurrency)
 	s.withGrace(ctx, context.WithoutCancel(ctx), func(work context.Context, wg *sync.WaitGroup) {
-		for i, rule := range s.rules {
+		for i := range sum.Rules {
 			wg.Go(func() {
 				if !acquire(ctx, places) {
 					return
 				}
 				defer release(places)
-				s.catchUp(work, s.live(), rule, false, &sum.Rules[i])
+				s.catchUp(work, s.live(), sum.Rules[i].Rule, false, &sum.Rules[i])
 			})
 		}
 	})
@@ -78,14 +78,38 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 	}()
 	places := make(chan struct{}, s.concurrency)
 	s.withGrace(starting, holding, func(work context.Context, wg *sync.WaitGroup) {
-		wg.Go(func() { <-starting.Done() }) // also without any rule
-		for _, rule := range s.rules {
-			wg.Go(func() { s.loop(starting, work, places, rule) })
-		}
+		wg.Go(func() { s.tend(starting, work, places, wg) })
 	})
 	release()
 	if <-kept {
 		t.give(holding, h)
+	}
+}
+
+// tend keeps a loop going for each rule until ctx is done. When the rules are
+// exchanged, every loop ends with its run in hand, and the rule's loop under the
+// new set begins after that.
+func (s *Scheduler) tend(ctx, work context.Context, places chan struct{}, wg *sync.WaitGroup) {
+	ended := map[string]chan struct{}{} // by rule: closed when its latest loop has ended
+	for ctx.Err() == nil {
+		set, exchanged := s.rules.get()
+		under, end := context.WithCancel(ctx)
+		for _, rule := range set {
+			before, done := ended[rule.ID], make(chan struct{})
+			ended[rule.ID] = done
+			wg.Go(func() {
+				defer close(done)
+				if before != nil {
+					<-before
+				}
+				s.loop(under, work, places, rule)
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case <-exchanged:
+		}
+		end()
 	}
 }
 

@@ -28,8 +28,9 @@ func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, er
 		return sum, fmt.Errorf("replay: the end %s is before the beginning %s", to.Format(time.RFC3339), from.Format(time.RFC3339))
 	}
 	book := heldLedgers{}
-	queue := make([]time.Time, len(s.rules)) // when each rule is due next, zero when it is done
-	for i, r := range s.rules {
+	queue := make([]time.Time, len(sum.Rules)) // when each rule is due next, zero when it is done
+	for i := range sum.Rules {
+		r := sum.Rules[i].Rule
 		first := dueAfter(r.Schedule, from, from)
 		book[r.ID] = ledger{Start: from, First: first, Until: from}
 		queue[i] = earlier(first, to)
@@ -43,14 +44,14 @@ func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, er
 		if err := ctx.Err(); err != nil {
 			return sum, err
 		}
-		now := queue[i]
+		now, rule := queue[i], sum.Rules[i].Rule
 		clock.Set(now)
 		last := now.Equal(to)
 		// A run that failed is covered by the next; its error is in the summary.
-		s.catchUp(ctx, run, s.rules[i], last, &sum.Rules[i])
+		s.catchUp(ctx, run, rule, last, &sum.Rules[i])
 		queue[i] = time.Time{}
 		if !last {
-			queue[i] = earlier(dueAfter(s.rules[i].Schedule, book[s.rules[i].ID].First, now), to)
+			queue[i] = earlier(dueAfter(rule.Schedule, book[rule.ID].First, now), to)
 		}
 	}
 	return sum, ctx.Err()

@@ -46,7 +46,7 @@ type Evaluate func(ctx context.Context, r *rules.Rule, eng esq.Searcher, w rules
 
 // Scheduler runs rules when they are due.
 type Scheduler struct {
-	rules       []*rules.Rule
+	rules       *ruleSet
 	engine      esq.Engine
 	names       mappings.Names
 	clock       Clock
@@ -65,7 +65,7 @@ type Scheduler struct {
 // New returns a scheduler that does nothing yet.
 func New(o Options) *Scheduler {
 	s := &Scheduler{
-		rules: o.Rules.Rules, engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
+		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod,
 		arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
@@ -116,8 +116,9 @@ func (s *Scheduler) observe(r Report) {
 
 // newSummary returns a summary with a line for each rule.
 func (s *Scheduler) newSummary() Summary {
-	sum := Summary{Rules: make([]RuleSummary, len(s.rules))}
-	for i, r := range s.rules {
+	set, _ := s.rules.get()
+	sum := Summary{Rules: make([]RuleSummary, len(set))}
+	for i, r := range set {
 		sum.Rules[i].Rule = r
 	}
 	return sum

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,7 @@ type runFlags struct {
 	rules, ids  []string
 	concurrency int
 	grace       time.Duration
+	reload      time.Duration // between two looks at the rule files
 	logFormat   string
 }
 
@@ -71,13 +73,19 @@ func runCommand(s streams) *cobra.Command {
 then have the grace to finish; what is abandoned is covered by the next start.
 A second signal ends the process at once, which loses nothing either.
 
+Rule files that change are taken over while it runs, if all of them are right;
+else those before go on, and the log says why. SIGHUP has them read at once.
+
 A cluster that goes away meanwhile is waited for: what could not be looked at
 is looked at when it is back.
 
 ` + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sched, log, err := f.scheduler(cmd.Context(), s)
+			// A hang-up from here on is a wish for other rules, not the end.
+			asked, stopAsking := hangups()
+			defer stopAsking()
+			service, log, err := f.start(cmd.Context(), s)
 			if err != nil {
 				if cmd.Context().Err() != nil && exitCode(err) != exitUsage {
 					return nil // stopped before it began
@@ -85,13 +93,20 @@ is looked at when it is back.
 				return err
 			}
 			told := context.AfterFunc(cmd.Context(), func() { log.Info("stopping", "grace", f.grace) })
-			sched.Run(cmd.Context())
+			reload := &reloader{
+				paths: service.paths, ids: f.ids, every: f.reload, log: log, exchange: service.Exchange, set: service.rules,
+			}
+			var watching sync.WaitGroup
+			watching.Go(func() { reload.watch(cmd.Context(), asked) })
+			service.Run(cmd.Context())
+			watching.Wait()
 			told()
 			log.Info("stopped")
 			return nil
 		},
 	}
 	f.flags(cmd)
+	cmd.Flags().DurationVar(&f.reload, "reload", 5*time.Second, "how often to look whether rule files have changed; 0: on SIGHUP only")
 	return cmd
 }
 
@@ -108,11 +123,11 @@ the cluster was gone or refused.
 ` + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sched, _, err := f.scheduler(cmd.Context(), s)
+			service, _, err := f.start(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
-			summary, err := sched.Once(cmd.Context())
+			summary, err := service.Once(cmd.Context())
 			writeSummary(s, summary)
 			if err != nil {
 				return &exitError{exitProblems, errors.New("stopped before all rules had their turn")}
@@ -127,28 +142,37 @@ the cluster was gone or refused.
 	return cmd
 }
 
-// scheduler sets up what runs rules on the cluster that is configured.
-func (f *runFlags) scheduler(ctx context.Context, s streams) (*scheduler.Scheduler, *slog.Logger, error) {
+// service is a scheduler on a cluster, and what it was made of.
+type service struct {
+	*scheduler.Scheduler
+	cluster *esq.Cluster
+	rules   *rules.Set
+	paths   []string // of the rules; none: the shipped ones
+}
+
+// start sets up what runs rules on the cluster that is configured.
+func (f *runFlags) start(ctx context.Context, s streams) (*service, *slog.Logger, error) {
 	log, err := f.logger(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	if f.concurrency < 1 || f.grace < 0 {
-		return nil, nil, usage("--concurrency must be at least 1, and --grace not negative")
+	if f.concurrency < 1 || f.grace < 0 || f.reload < 0 {
+		return nil, nil, usage("--concurrency must be at least 1, --grace and --reload not negative")
 	}
-	sched, cluster, err := f.open(ctx, s, log)
+	service, err := f.open(ctx, s, log)
 	if err != nil {
 		return nil, nil, err
 	}
+	cluster := service.cluster
 	log.Info("started", "cluster", cluster.Name(), "product", cluster.Product(), "version", cluster.Version())
-	return sched, log, nil
+	return service, log, nil
 }
 
 // open loads the rules and connects to the cluster.
-func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*scheduler.Scheduler, *esq.Cluster, error) {
+func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*service, error) {
 	settings, err := f.settings(s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	paths := f.rules
 	if len(paths) == 0 {
@@ -156,19 +180,19 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*sche
 	}
 	set, err := loadRules(paths, f.ids)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	settings.cluster.Logger = log
 	cluster, err := esq.Open(ctx, settings.cluster)
 	if err != nil {
-		return nil, nil, openError(ctx, err)
+		return nil, openError(ctx, err)
 	}
 	// Without stitch's templates the first write would fix the fields of its
 	// indices to guessed types.
 	if err := mappings.Check(ctx, cluster, mappings.Names{}); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return f.newScheduler(set, cluster, log), cluster, nil
+	return &service{f.newScheduler(set, cluster, log), cluster, set, paths}, nil
 }
 
 func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, log *slog.Logger) *scheduler.Scheduler {

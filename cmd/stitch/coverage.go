@@ -56,18 +56,18 @@ func coverage(ctx context.Context, s streams, f coverageFlags) error {
 	if f.output != "text" && f.output != "json" {
 		return usage("--output must be text or json, not %q", f.output)
 	}
-	sched, _, err := f.open(ctx, s, slog.New(slog.DiscardHandler))
+	service, err := f.open(ctx, s, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	list, err := sched.Coverage(ctx)
+	list, err := service.Coverage(ctx)
 	if err == nil && f.rebuild {
-		list, err = rebuild(ctx, s, sched, list, len(f.ids) > 0)
+		list, err = rebuild(ctx, s, service.Scheduler, list, len(f.ids) > 0)
 	}
 	if err != nil {
 		return err
 	}
-	lease, leaseErr := sched.Lease(ctx)
+	lease, leaseErr := service.Lease(ctx)
 	if f.output == "json" {
 		err = writeCoverageJSON(s.out, list, lease)
 	} else {
