@@ -25,7 +25,7 @@ const (
 // is sent again: writing a document under its id twice is writing it once. Only
 // then may a creation, or a write over a version, meet its own first attempt; a
 // conflict is therefore a success if the stored document is the one to be
-// written, and stands otherwise.
+// written, and stands otherwise. So is a deletion of what is not there any more.
 func (c *Cluster) Bulk(ctx context.Context, ops []Write, refresh bool) ([]Outcome, error) {
 	b := bulk{c: c, refresh: refresh, outcomes: make([]Outcome, len(ops))}
 	for i, op := range ops {
@@ -56,10 +56,13 @@ func refused(status int, op Write, kind, reason string) Outcome {
 	}}
 }
 
-// bulkLines are an operation's two lines.
+// bulkLines are an operation's two lines; one, if it deletes.
 func bulkLines(op Write) ([]byte, error) {
 	verb := "index"
-	if op.Create {
+	switch {
+	case op.Delete:
+		verb = "delete"
+	case op.Create:
 		verb = "create"
 	}
 	meta := object{"_index": op.Index, "_id": op.ID}
@@ -71,6 +74,9 @@ func bulkLines(op Write) ([]byte, error) {
 		return nil, fmt.Errorf("write operation: %w", err)
 	}
 	b := bytes.NewBuffer(append(head, '\n'))
+	if op.Delete {
+		return b.Bytes(), nil
+	}
 	if err := json.Compact(b, op.Source); err != nil {
 		return nil, fmt.Errorf("read source: %w", err)
 	}
@@ -212,7 +218,8 @@ func (b *bulk) settle(ctx context.Context, items []bulkItem) error {
 	var refs []Ref
 	var mine []bulkItem
 	for _, item := range items {
-		if b.outcomes[item.at].Status == http.StatusConflict {
+		status := b.outcomes[item.at].Status
+		if status == http.StatusConflict || item.op.Delete && status == http.StatusNotFound {
 			refs, mine = append(refs, item.op.Ref), append(mine, item)
 		}
 	}
@@ -221,7 +228,10 @@ func (b *bulk) settle(ctx context.Context, items []bulkItem) error {
 		return fmt.Errorf("look after conflicts: %w", err)
 	}
 	for i, doc := range docs {
-		if doc.Found && sameJSON(doc.Source, mine[i].op.Source) {
+		switch op := mine[i].op; {
+		case op.Delete && !doc.Found:
+			b.outcomes[mine[i].at] = Outcome{Status: http.StatusOK}
+		case !op.Delete && doc.Found && sameJSON(doc.Source, op.Source):
 			b.outcomes[mine[i].at] = Outcome{Status: http.StatusCreated, SeqNo: doc.SeqNo, PrimaryTerm: doc.PrimaryTerm}
 		}
 	}

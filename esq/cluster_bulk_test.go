@@ -40,6 +40,14 @@ func creations(ids ...string) []esq.Write {
 	return ops
 }
 
+func deletions(ids ...string) []esq.Write {
+	var ops []esq.Write
+	for _, id := range ids {
+		ops = append(ops, esq.Write{Ref: esq.Ref{Index: "i", ID: id}, Delete: true})
+	}
+	return ops
+}
+
 func statuses(outcomes []esq.Outcome) []int {
 	var out []int
 	for _, o := range outcomes {
@@ -69,6 +77,11 @@ func TestBulkOutcomes(t *testing.T) {
 			want: []int{201, 409, 201}, sent: []int{6, 6, 1}},
 		{name: "a conflict at once is one", ops: creations("a"), replies: []reply{{body: written("a 409")}}, want: []int{409}, sent: []int{2}},
 		{name: "lost once", ops: creations("a"), replies: []reply{{err: broken}, {body: written("a 201")}}, want: []int{201}, sent: []int{2, 2}},
+		{name: "deletions", ops: deletions("a", "b"), replies: []reply{{body: written("a 200", "b 404")}}, want: []int{200, 404}, sent: []int{2}},
+		{name: "the first attempt has deleted", ops: deletions("a", "b", "c"),
+			replies: []reply{{err: broken}, {body: written("a 409", "b 404", "c 409")},
+				{body: `{"docs":[{"_id":"a","found":false},{"_id":"b","found":false},{"_id":"c","found":true,"_source":{"id":"rewritten"}}]}`}},
+			want: []int{200, 200, 409}, sent: []int{3, 3, 1}},
 		{name: "nothing", want: nil},
 	}
 	for _, tt := range tests {
@@ -116,8 +129,9 @@ func TestBulkAnswersThatAreNotWhole(t *testing.T) {
 }
 
 func TestBulkLines(t *testing.T) {
-	f := fake{script: []reply{{body: written("a 201", "b 201", "c 201")}}}
-	ops := creations("a", "b", "c")
+	f := fake{script: []reply{{body: written("a 201", "b 201", "c 201", "d 200", "e 200")}}}
+	ops := append(creations("a", "b", "c"), deletions("d", "e")...)
+	ops[4].Match = &esq.Document{SeqNo: 7, PrimaryTerm: 1}
 	ops[1].Create, ops[1].Source = false, json.RawMessage("{\n\"x\":\"<\\n>\"\n}")
 	ops[2].Create, ops[2].Match = false, &esq.Document{SeqNo: 0, PrimaryTerm: 3}
 	_, err := f.open(t).Bulk(t.Context(), ops, false)
@@ -128,6 +142,8 @@ func TestBulkLines(t *testing.T) {
 {"x":"<\n>"}
 {"index":{"_id":"c","_index":"i","if_primary_term":3,"if_seq_no":0}}
 {"id":"c"}
+{"delete":{"_id":"d","_index":"i"}}
+{"delete":{"_id":"e","_index":"i","if_primary_term":1,"if_seq_no":7}}
 `
 	if diff := cmp.Diff(want, f.asked[0].Body); diff != "" {
 		t.Error(diff)

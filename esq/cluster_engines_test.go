@@ -482,6 +482,27 @@ func TestBulkAndGet(t *testing.T) {
 		if docs[0].SeqNo != second.SeqNo || docs[0].PrimaryTerm != second.PrimaryTerm || string(docs[0].Source) != `{"n":2}` {
 			t.Errorf("stored %+v, written %+v", docs[0], second)
 		}
+		status = nil
+		for _, o := range write(
+			esq.Write{Ref: ref("1"), Delete: true, Match: &esq.Document{SeqNo: first[0].SeqNo, PrimaryTerm: first[0].PrimaryTerm}},
+			esq.Write{Ref: ref("1"), Delete: true, Match: &docs[0]},
+			esq.Write{Ref: ref("1"), Delete: true, Match: &docs[0]},
+			esq.Write{Ref: ref("1"), Delete: true},
+			esq.Write{Ref: ref("a/b c?%"), Delete: true},
+		) {
+			status = append(status, o.Status)
+			if (o.Err == nil) != (o.Status < 300) {
+				t.Errorf("status %d with error %v", o.Status, o.Err)
+			}
+		}
+		if diff := cmp.Diff([]int{409, 200, 409, 404, 200}, status); diff != "" {
+			t.Errorf("deletions:\n%s", diff)
+		}
+		docs, err = c.Get(t.Context(), []esq.Ref{ref("1"), ref("a/b c?%")})
+		must(t, err)
+		if docs[0].Found || docs[1].Found {
+			t.Errorf("deleted and found: %+v", docs)
+		}
 	})
 }
 

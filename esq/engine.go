@@ -106,7 +106,7 @@ type Store interface {
 	// as of now, not as of the last refresh. One that is not there has
 	// Document.Found false; the answer is parallel to refs.
 	Get(ctx context.Context, refs []Ref) ([]Document, error)
-	// Bulk writes all of ops and returns one outcome per op, in order. An
+	// Bulk writes, or deletes, all of ops and returns one outcome per op, in order. An
 	// error means that nothing is known of any op; a single op's failure is in
 	// its outcome. With refresh the writes are visible to searches on return.
 	Bulk(ctx context.Context, ops []Write, refresh bool) ([]Outcome, error)
@@ -131,6 +131,9 @@ type Document struct {
 type Write struct {
 	Ref
 	Create bool // fail with status 409 if the id is there already
+	// Delete takes the document away; there is no source then. One that is not
+	// there fails with status 404, or, with Match, 409.
+	Delete bool
 	// Match, if set, writes only over this version of the document (its SeqNo
 	// and PrimaryTerm), else fails with status 409.
 	Match  *Document
@@ -139,7 +142,7 @@ type Write struct {
 
 // Outcome is what became of one [Write].
 type Outcome struct {
-	Status      int // HTTP status: 200 and 201 are successes, 409 a conflict
+	Status      int // HTTP status: 200 and 201 are successes, 409 a conflict, 404 nothing to delete
 	SeqNo       int64
 	PrimaryTerm int64
 	Err         error // *ResponseError, or nil

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -140,15 +141,27 @@ func (ix *index) put(id, source string) (*document, error) {
 	return d, nil
 }
 
+// take takes a document away.
+func (ix *index) take(d *document) esq.Outcome {
+	end := len(ix.docs) - 1
+	ix.docs[d.place] = ix.docs[end]
+	ix.docs[d.place].place = d.place
+	ix.docs = slices.Delete(ix.docs, end, end+1)
+	delete(ix.byID, d.id)
+	clear(ix.sorted)
+	ix.seq++
+	return esq.Outcome{Status: http.StatusOK, SeqNo: ix.seq - 1, PrimaryTerm: primaryTerm}
+}
+
 // document is one document: its source as it came, and what queries look at.
-// It never changes once it is written.
+// But for its place, it never changes once it is written.
 type document struct {
 	record
 	index   *index
 	id      string
 	source  string
 	decoded string
-	place   int // in index.docs
+	place   int // in index.docs; only who writes looks at it
 	seq     int64
 	arrives int64 // milliseconds: before that, searches do not see it
 }

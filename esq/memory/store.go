@@ -27,7 +27,7 @@ func (e *Engine) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error
 	return docs, ctx.Err()
 }
 
-// Bulk writes all of ops, which searches see at once. A write to an index that
+// Bulk writes or deletes all of ops, which searches see at once. A write to an index that
 // is not there creates it.
 func (e *Engine) Bulk(ctx context.Context, ops []esq.Write, _ bool) ([]esq.Outcome, error) {
 	if err := ctx.Err(); err != nil {
@@ -46,10 +46,17 @@ func (e *Engine) write(op esq.Write) esq.Outcome {
 	if refusal := refusal(op); refusal != nil {
 		return esq.Outcome{Status: refusal.Status, Err: refusal}
 	}
+	if op.Delete && e.indices[op.Index] == nil {
+		refusal := refused(op, http.StatusNotFound, "index_not_found_exception", "no such index ["+op.Index+"]")
+		return esq.Outcome{Status: refusal.Status, Err: refusal}
+	}
 	ix := e.index(op.Index)
 	old := ix.byID[op.ID]
 	if refusal := conflict(op, old); refusal != nil {
 		return esq.Outcome{Status: refusal.Status, Err: refusal}
+	}
+	if op.Delete {
+		return ix.take(old)
 	}
 	d, err := ix.put(op.ID, string(op.Source))
 	if err != nil {
@@ -76,6 +83,8 @@ func refusal(op esq.Write) *esq.ResponseError {
 		return refused(op, http.StatusBadRequest, "illegal_argument_exception", "an id is needed")
 	case len(op.ID) > 512:
 		return refused(op, http.StatusBadRequest, "illegal_argument_exception", "id is too long, must be no longer than 512 bytes")
+	case op.Delete && op.Create:
+		return refused(op, http.StatusBadRequest, "illegal_argument_exception", "an operation creates or deletes")
 	case op.Create && op.Match != nil:
 		return refused(op, http.StatusBadRequest, "action_request_validation_exception", "create operations do not support compare and set")
 	}
@@ -88,12 +97,15 @@ func validIndexName(name string) bool {
 		!strings.ContainsAny(name, "\\/*?\"<>| ,#:") && !strings.ContainsAny(name[:1], "-_+")
 }
 
-// conflict is for writes that want another document to be there than there is.
+// conflict is for writes that want another document to be there than there is,
+// or one to delete.
 func conflict(op esq.Write, old *document) *esq.ResponseError {
 	const kind = "version_conflict_engine_exception"
 	switch {
 	case op.Create && old != nil:
 		return refused(op, http.StatusConflict, kind, "document already exists")
+	case op.Delete && old == nil && op.Match == nil:
+		return refused(op, http.StatusNotFound, "", "document does not exist")
 	case op.Match == nil:
 	case old == nil:
 		return refused(op, http.StatusConflict, kind, "document does not exist")
