@@ -254,6 +254,50 @@ func (w alertWriter) lookUp(ctx context.Context, alerts []mappings.Alert) ([]esq
 	return documents, nil
 }
 
+// extents returns where the evidence of alerts lies as they were last written,
+// parallel to alerts; zero where nothing is known of that. What was deleted is
+// remembered.
+func (w alertWriter) extents(ctx context.Context, alerts []mappings.Alert) ([]rules.Window, error) {
+	out := make([]rules.Window, len(alerts))
+	if len(alerts) == 0 {
+		return out, nil
+	}
+	stored, err := w.lookUp(ctx, alerts)
+	if err != nil {
+		return nil, err
+	}
+	var gone []mappings.Alert
+	for i, d := range stored {
+		if !d.Found {
+			gone = append(gone, alerts[i])
+			continue
+		}
+		if out[i], err = storedExtent(d); err != nil {
+			return nil, err
+		}
+	}
+	written, err := w.remembered(ctx, gone)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range alerts {
+		if d, ok := written[a.ID]; ok {
+			out[i] = rules.Window{From: d.Start, To: d.End}
+		}
+	}
+	return out, nil
+}
+
+// storedExtent is the event time from the first to the last evidence of a
+// stored alert.
+func storedExtent(d esq.Document) (rules.Window, error) {
+	m, err := mappings.ReadMark(d.Source)
+	if err != nil {
+		return rules.Window{}, fmt.Errorf("alert %s: %w", d.ID, err)
+	}
+	return rules.Window{From: m.Start, To: m.End}, nil
+}
+
 // find returns the documents with these ids in any month, as of now, the
 // oldest month first.
 func (w alertWriter) find(ctx context.Context, ids []string) ([]esq.Document, error) {

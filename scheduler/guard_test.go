@@ -123,6 +123,43 @@ func TestDeletedAlert(t *testing.T) {
 	}
 }
 
+// What an older stitch remembered of an alert, without times, still counts, and
+// is completed when the alert is met again.
+func TestOlderMemory(t *testing.T) {
+	clock := scheduler.NewVirtualClock(day)
+	store := newCabinet()
+	alerts := []rules.Alert{alertAt("a", day), alertAt("b", day)}
+	s := scheduler.New(scheduler.Options{Rules: set(every("r", time.Hour)), Engine: store, Clock: clock, Arrivals: arrivedAt(day), Evaluate: finds(&alerts)})
+	once(t, s)
+	memoryOf := func(id string) map[string]any {
+		return store.under("detections-stitch.state")["detections-stitch.state/alert-"+id]
+	}
+	whole := memoryOf("b")
+	for _, id := range []string{"a", "b"} {
+		old := memoryOf(id)
+		for _, field := range []string{"anchor", "start", "end", "updated", "stages"} {
+			if old[field] == nil {
+				t.Errorf("no %s in %v", field, old)
+			}
+			delete(old, field)
+		}
+		source, err := mappings.Encode(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.put(esq.Ref{Index: "detections-stitch.state", ID: "alert-" + id}, source)
+	}
+	store.remove(refOf("a"))
+	clock.Set(after(time.Hour))
+	if got := once(t, s).Alerts(); got != (scheduler.Counts{Unchanged: 1, LeftDeleted: 1}) {
+		t.Errorf("%+v", got)
+	}
+	whole["updated"] = "2024-02-22T09:00:00Z"
+	if diff := cmp.Diff(whole, memoryOf("b")); diff != "" {
+		t.Errorf("completed (-want +got):\n%s", diff)
+	}
+}
+
 // A run that was paused before it wrote wakes up when a newer one has written:
 // it does not write over that, and what it created beside it is found out.
 func TestOvertaken(t *testing.T) {

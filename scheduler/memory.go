@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/mappings"
@@ -14,42 +15,101 @@ import (
 // there although it was written has been deleted; with the same evidence it is
 // not written again.
 type memory struct {
-	present map[string]string // by alert id: the evidence there is now
-	written map[string]string // and that by which it was last written
-	noted   []string          // the ids of alerts that are in the store now
+	present map[string]writtenDocument // by alert id: the evidence there is now
+	written map[string]writtenDocument // and that by which it was last written
+	noted   []string                   // the ids of alerts that are in the store now
 }
 
 // knows reports whether an alert was written with the evidence there is now.
-func (m *memory) knows(id string) bool { return m.written[id] == m.present[id] }
+func (m *memory) knows(id string) bool { return m.written[id].Evidence == m.present[id].Evidence }
 
 // note says that an alert is in the store with the evidence there is now.
 func (m *memory) note(id string) { m.noted = append(m.noted, id) }
 
-// writtenDocument is how the evidence of an alert is remembered.
+// writtenDocument is how the evidence of an alert is remembered. Older ones
+// have no more than the first five fields; their times are zero.
 type writtenDocument struct {
 	Kind     string   `json:"kind"`
 	Format   int      `json:"format"`
 	Rule     ruleName `json:"rule"`
 	Alert    string   `json:"alert"`
 	Evidence string   `json:"evidence"`
+	// Anchor, Start and End are the alert's: where its evidence lies.
+	Anchor  time.Time `json:"anchor,omitzero"`
+	Start   time.Time `json:"start,omitzero"`
+	End     time.Time `json:"end,omitzero"`
+	Updated time.Time `json:"updated,omitzero"` // when this was noted
+	Stages  []told    `json:"stages,omitempty"`
+}
+
+// told is what an alert listed of one stage.
+type told struct {
+	Stage     string    `json:"stage"`
+	First     time.Time `json:"first"`
+	Last      time.Time `json:"last"`
+	Count     int       `json:"count"`
+	Documents []string  `json:"documents"` // their ids
+}
+
+// writtenOf is what is to be remembered of an alert.
+func (w alertWriter) writtenOf(a mappings.Alert) (writtenDocument, error) {
+	evidence, err := a.Evidence()
+	d := writtenDocument{
+		Kind: "written", Format: stateFormat, Rule: w.rule, Alert: a.ID, Evidence: evidence,
+		Anchor: a.Anchor.UTC(), Start: a.Start.UTC(), End: a.End.UTC(), Updated: a.Written.UTC(),
+	}
+	for _, s := range a.Stages {
+		t := told{s.Stage, s.First.UTC(), s.Last.UTC(), s.Count, []string{}}
+		for _, doc := range s.Documents {
+			t.Documents = append(t.Documents, doc.ID)
+		}
+		d.Stages = append(d.Stages, t)
+	}
+	return d, err
+}
+
+// stages are the evidence that is remembered.
+func (d writtenDocument) stages() []mappings.Stage {
+	var out []mappings.Stage
+	for _, t := range d.Stages {
+		s := mappings.Stage{Stage: t.Stage, First: t.First, Last: t.Last, Count: t.Count, Omitted: t.Count - len(t.Documents)}
+		for _, id := range t.Documents {
+			s.Documents = append(s.Documents, mappings.Document{ID: id})
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func (w alertWriter) memoryRef(alert string) esq.Ref {
 	return esq.Ref{Index: w.names.State(), ID: "alert-" + alert}
 }
 
-// recall reads what was written of alerts before. What cannot be read counts
-// as not written.
+// recall reads what was written of alerts before.
 func (w alertWriter) recall(ctx context.Context, alerts []mappings.Alert) (*memory, error) {
-	m := &memory{present: map[string]string{}, written: map[string]string{}}
-	refs := make([]esq.Ref, len(alerts))
-	for i, a := range alerts {
-		refs[i] = w.memoryRef(a.ID)
-		evidence, err := a.Evidence()
+	m := &memory{present: map[string]writtenDocument{}}
+	for _, a := range alerts {
+		d, err := w.writtenOf(a)
 		if err != nil {
 			return nil, err
 		}
-		m.present[a.ID] = evidence
+		m.present[a.ID] = d
+	}
+	var err error
+	m.written, err = w.remembered(ctx, alerts)
+	return m, err
+}
+
+// remembered reads by what evidence alerts were written, by their ids. What
+// cannot be read counts as not written.
+func (w alertWriter) remembered(ctx context.Context, alerts []mappings.Alert) (map[string]writtenDocument, error) {
+	out := map[string]writtenDocument{}
+	if len(alerts) == 0 {
+		return out, nil
+	}
+	refs := make([]esq.Ref, len(alerts))
+	for i, a := range alerts {
+		refs[i] = w.memoryRef(a.ID)
 	}
 	found, err := w.store.Get(ctx, refs)
 	if err != nil {
@@ -61,20 +121,21 @@ func (w alertWriter) recall(ctx context.Context, alerts []mappings.Alert) (*memo
 	for i, doc := range found {
 		var d writtenDocument
 		if doc.Found && json.Unmarshal(doc.Source, &d) == nil {
-			m.written[alerts[i].ID] = d.Evidence
+			out[alerts[i].ID] = d
 		}
 	}
-	return m, nil
+	return out, nil
 }
 
-// remember stores by what evidence alerts were written, where that is new.
+// remember stores by what evidence alerts were written, where that is new, or
+// where an older stitch has not noted the times.
 func (w alertWriter) remember(ctx context.Context, m *memory) error {
 	var ops []esq.Write
 	for _, id := range m.noted {
-		if m.knows(id) {
+		if m.knows(id) && !m.written[id].Updated.IsZero() {
 			continue
 		}
-		source, err := mappings.Encode(writtenDocument{"written", stateFormat, w.rule, id, m.present[id]})
+		source, err := mappings.Encode(m.present[id])
 		if err != nil {
 			return fmt.Errorf("remember what was written: %w", err)
 		}

@@ -258,62 +258,61 @@ func (v *visit) documents(alerts []rules.Alert) []mappings.Alert {
 // whole returns the alerts of a window with all of their evidence. An alert
 // may be of events that lie further apart than the rule looks around a window:
 // several chains of one incident, such as reports of the same upstream alert
-// long after each other. Where what is stored of an alert says so, the time of
-// that is evaluated, too.
+// long after each other. Where what is stored of an alert says so, or what is
+// remembered of one that was deleted, the time of that is evaluated, too, until
+// nothing reaches outside.
 func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert, there []esq.Document) ([]rules.Alert, error) {
-	stored, err := v.writer().lookUp(ctx, v.documents(alerts))
-	if err != nil {
-		return nil, err
-	}
-	wide := w
-	for i, d := range stored {
-		known := hull(w, rules.Window{From: alerts[i].Start, To: alerts[i].End})
-		if err := widen(&wide, known, d); err != nil {
-			return nil, err
-		}
-	}
-	// One that was not found may still hold, with events beside the window only.
-	missing := without(there, alerts)
-	for _, d := range missing {
-		if err := widen(&wide, w, d); err != nil {
-			return nil, err
-		}
-	}
-	if wide == w {
-		return alerts, nil
-	}
-	result, err := v.judge(ctx, wide)
-	if err != nil {
-		return nil, fmt.Errorf("evaluate: %w", err)
-	}
-	v.note(result)
-	ours := map[string]bool{}
+	seen, wide := w, w
+	ours, lookedUp := map[string]bool{}, map[string]bool{}
 	for _, a := range alerts {
 		ours[a.ID] = true
 	}
-	for _, d := range missing {
+	// One that was not found may still hold, with events beside the window only.
+	for _, d := range without(there, alerts) {
 		ours[d.ID] = true
+		stored, err := storedExtent(d)
+		if err != nil {
+			return nil, err
+		}
+		widen(&wide, w, stored)
 	}
-	return slices.DeleteFunc(result.Alerts, func(a rules.Alert) bool {
-		return !ours[a.ID] && (a.Start.After(w.To) || a.End.Before(w.From))
-	}), nil
+	for {
+		var unknown []rules.Alert
+		for _, a := range alerts {
+			if !lookedUp[a.ID] {
+				lookedUp[a.ID] = true
+				unknown = append(unknown, a)
+			}
+		}
+		extents, err := v.writer().extents(ctx, v.documents(unknown))
+		if err != nil {
+			return nil, err
+		}
+		for i, a := range unknown {
+			widen(&wide, hull(seen, rules.Window{From: a.Start, To: a.End}), extents[i])
+		}
+		if wide == seen {
+			return alerts, nil
+		}
+		result, err := v.judge(ctx, wide)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate: %w", err)
+		}
+		v.note(result)
+		seen = wide
+		alerts = slices.DeleteFunc(result.Alerts, func(a rules.Alert) bool {
+			return !ours[a.ID] && (a.Start.After(w.To) || a.End.Before(w.From))
+		})
+	}
 }
 
-// widen makes wide hold the events of a stored alert, unless they all lie in
-// known.
-func widen(wide *rules.Window, known rules.Window, d esq.Document) error {
-	if !d.Found {
-		return nil
+// widen makes wide hold an extent, unless that lies in known or is not known
+// itself.
+func widen(wide *rules.Window, known, extent rules.Window) {
+	if extent.From.IsZero() || extent.To.IsZero() || !extent.From.Before(known.From) && !extent.To.After(known.To) {
+		return
 	}
-	m, err := mappings.ReadMark(d.Source)
-	if err != nil {
-		return fmt.Errorf("alert %s: %w", d.ID, err)
-	}
-	if m.Start.IsZero() || m.End.IsZero() || !m.Start.Before(known.From) && !m.End.After(known.To) {
-		return nil
-	}
-	*wide = hull(*wide, rules.Window{From: m.Start, To: m.End})
-	return nil
+	*wide = hull(*wide, extent)
 }
 
 // hull is the shortest window that holds two.
