@@ -68,8 +68,7 @@ func (s storedLedgers) read(ctx context.Context, r *rules.Rule) (entry, error) {
 // where that of the version before ends. A rule that has never run has none;
 // but one that has left alerts or run records behind must have had one.
 func (s storedLedgers) inherit(ctx context.Context, r *rules.Rule) (entry, error) {
-	found, err := s.store.Find(ctx, []string{s.names.State()}, esq.And(
-		esq.Term{Field: "kind", Value: esq.Str("ledger")}, esq.Term{Field: "rule.id", Value: esq.Str(r.ID)}), 0)
+	found, err := s.store.Find(ctx, []string{s.names.State()}, ledgersOf(r.ID), 0)
 	if err != nil {
 		return entry{}, fmt.Errorf("look for older ledgers: %w", err)
 	}
@@ -93,6 +92,11 @@ func (s storedLedgers) inherit(ctx context.Context, r *rules.Rule) (entry, error
 		return entry{ledger: ledger{Start: start, First: before.First, Until: start, Ticket: before.Ticket}}, nil
 	}
 	return entry{}, s.checkNew(ctx, r)
+}
+
+// ledgersOf accepts the ledgers of all versions of a rule.
+func ledgersOf(rule string) esq.Query {
+	return esq.And(esq.Term{Field: "kind", Value: esq.Str("ledger")}, esq.Term{Field: "rule.id", Value: esq.Str(rule)})
 }
 
 // checkNew fails if a rule without a ledger has run.

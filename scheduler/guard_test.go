@@ -478,3 +478,13 @@ func TestAlertWiderThanTheWindow(t *testing.T) {
 		}
 	}
 }
+
+// failsWhile is an evaluation that fails, and later finds nothing.
+func failsWhile(broken *bool) scheduler.Evaluate {
+	return func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
+		if *broken {
+			return nil, errors.New("the cluster is in no mood")
+		}
+		return &rules.Result{}, nil
+	}
+}

@@ -81,8 +81,11 @@ func (d writtenDocument) stages() []mappings.Stage {
 	return out
 }
 
+// memoryPrefix is what the ids of remembered alerts begin with.
+const memoryPrefix = "alert-"
+
 func (w alertWriter) memoryRef(alert string) esq.Ref {
-	return esq.Ref{Index: w.names.State(), ID: "alert-" + alert}
+	return esq.Ref{Index: w.names.State(), ID: memoryPrefix + alert}
 }
 
 // recall reads what was written of alerts before.

@@ -39,6 +39,7 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	}
 	owed, present := r.plan(rule, e, now, last)
 	sum.Next = e.next(rule.Schedule)
+	tried := e.Until
 	if len(owed)+len(present) == 0 {
 		return sum.Next, false, nil
 	}
@@ -46,6 +47,7 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	todo := slices.Concat(owed[:len(owed)-rest], present)
 	until := todo[len(todo)-1].To
 	var failed error
+	var covered *Report
 	for i, w := range todo {
 		if w.From.Before(w.To) && e.Covered.has(w) {
 			continue // someone else was faster
@@ -57,6 +59,7 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 		r.logReport(ctx, report)
 		r.observe(report)
 		if report.Err == nil {
+			covered = &report
 			continue
 		}
 		if failed == nil {
@@ -65,6 +68,9 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 		if hopeless(ctx, report.Err) {
 			break
 		}
+	}
+	if covered != nil && !r.replay && r.cleaningDue(tried, now) {
+		r.clean(ctx, rule, e, *covered)
 	}
 	sum.Err = failed
 	if failed != nil {

@@ -29,6 +29,10 @@ type Options struct {
 	// LeasePeriod is how long the lease of a scheduler that has died is waited
 	// for; 15 s if zero. A healthy one renews it three times as often.
 	LeasePeriod time.Duration
+	// Retention is how long run records, and what is remembered of the evidence
+	// of alerts, are kept once no run needs them; 30 days if zero, for ever if
+	// negative.
+	Retention time.Duration
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
@@ -55,18 +59,22 @@ type Scheduler struct {
 	grace       time.Duration
 	holder      string
 	leasePeriod time.Duration
+	retention   time.Duration // not positive: for ever
 	arrivals    Arrivals
 	evaluate    Evaluate
 
 	observing sync.Mutex
 	observer  func(Report)
+
+	complaining sync.Mutex
+	complaint   string // what was logged last of state that cannot be deleted
 }
 
 // New returns a scheduler that does nothing yet.
 func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
-		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod,
+		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
 		arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
@@ -86,6 +94,9 @@ func New(o Options) *Scheduler {
 	}
 	if s.leasePeriod <= 0 {
 		s.leasePeriod = 15 * time.Second
+	}
+	if s.retention == 0 {
+		s.retention = defaultRetention
 	}
 	if s.arrivals == nil {
 		s.arrivals = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {

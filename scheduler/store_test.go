@@ -135,6 +135,13 @@ func (c *cabinet) write(op esq.Write) esq.Outcome {
 		return esq.Outcome{Status: http.StatusConflict, Err: &esq.ResponseError{Op: "bulk", Status: 409, Type: "version_conflict_engine_exception"}}
 	}
 	c.seqNo++
+	if op.Delete {
+		if !old.Found {
+			return esq.Outcome{Status: http.StatusNotFound, Err: &esq.ResponseError{Op: "bulk", Status: 404}}
+		}
+		delete(c.documents, op.Ref)
+		return esq.Outcome{Status: 200, SeqNo: c.seqNo, PrimaryTerm: 1}
+	}
 	c.writes++
 	c.documents[op.Ref] = esq.Document{Ref: op.Ref, Found: true, SeqNo: c.seqNo, PrimaryTerm: 1, Source: bytes.Clone(op.Source)}
 	return esq.Outcome{Status: 200, SeqNo: c.seqNo, PrimaryTerm: 1}

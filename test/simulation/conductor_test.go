@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/stitchdetect/stitch/scheduler"
 )
@@ -71,6 +72,7 @@ func (p *process) run(log *slog.Logger) {
 	defer close(p.done)
 	s := scheduler.New(scheduler.Options{
 		Rules: p.world.subject.ruleSet(p.Changed), Engine: p, Clock: p.clock, Logger: log, Concurrency: 1,
+		Retention: time.Duration(p.world.retention) * time.Millisecond,
 	})
 	p.sum, _ = s.Once(context.Background()) // the error is that of the context
 }

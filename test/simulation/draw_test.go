@@ -36,6 +36,7 @@ func drawHistory(t *rapid.T, all map[string]*subject) History {
 			Kind:  rapid.SampledFrom(deedKinds()).Draw(t, "deed"),
 		})
 	}
+	h.Retention = rapid.SampledFrom([]ms{0, 1, s.interval}).Draw(t, "retention")
 	h.Steps = rapid.SliceOfN(rapid.IntRange(0, 1), 0, 60).Draw(t, "steps")
 	return h
 }

@@ -32,6 +32,8 @@ type History struct {
 	Documents []Document
 	Processes []Process
 	Deeds     []Deed `json:",omitempty"`
+	// Retention is how long the state is kept; as long as by default if zero.
+	Retention ms `json:",omitempty"`
 	// Steps says who goes on when several processes could, call by call; the
 	// first of them when it is used up.
 	Steps []int `json:",omitempty"`

@@ -57,6 +57,7 @@ func smallerHistories() []func(History, int) (History, bool) {
 		func(h History, i int) (_ History, ok bool) { h.Processes, ok = without(h.Processes, i); return h, ok },
 		func(h History, i int) (_ History, ok bool) { h.Deeds, ok = without(h.Deeds, i); return h, ok },
 		func(h History, i int) (_ History, ok bool) { h.Steps, ok = without(h.Steps, i); return h, ok },
+		func(h History, i int) (History, bool) { h.Retention = 0; return h, i == 0 },
 		process(func(p *Process) { p.Faults, _ = without(p.Faults, 0) }),
 		process(func(p *Process) { p.Faults, _ = without(p.Faults, 1) }),
 		process(func(p *Process) { p.Offset = 0 }),

@@ -125,11 +125,14 @@ func (s *store) bulk(ops []esq.Write, refresh bool, now ms) ([]esq.Outcome, erro
 
 func (s *store) write(op esq.Write, now ms) (esq.Outcome, error) {
 	if old, gone := s.deleted[op.Ref]; gone {
-		if op.Match != nil {
+		if op.Delete || op.Match != nil {
 			err := &esq.ResponseError{Op: "write " + op.ID, Status: http.StatusConflict, Type: "version_conflict_engine_exception", Reason: "document does not exist"}
 			return esq.Outcome{Status: err.Status, Err: err}, nil
 		}
 		op.Create, op.Match = false, &old
+	}
+	if op.Delete {
+		return s.remove(op, now)
 	}
 	outcomes, err := s.now.Bulk(context.Background(), []esq.Write{op}, true)
 	if err != nil {
@@ -141,6 +144,21 @@ func (s *store) write(op esq.Write, now ms) (esq.Outcome, error) {
 		s.pending = append(s.pending, change{op.Ref, now})
 	}
 	return outcomes[0], nil
+}
+
+// remove carries out the deletion of a document as it was read.
+func (s *store) remove(op esq.Write, now ms) (esq.Outcome, error) {
+	docs, err := s.get(context.Background(), []esq.Ref{op.Ref})
+	if err != nil {
+		return esq.Outcome{}, err
+	}
+	if op.Match == nil || docs[0].SeqNo != op.Match.SeqNo {
+		err := &esq.ResponseError{Op: "delete " + op.ID, Status: http.StatusConflict, Type: "version_conflict_engine_exception", Reason: "another version"}
+		return esq.Outcome{Status: err.Status, Err: err}, nil
+	}
+	s.writes++
+	s.delete(docs[0], now)
+	return esq.Outcome{Status: http.StatusOK}, nil
 }
 
 // all returns the documents of indices as they are now, in the order of index

@@ -205,7 +205,7 @@ func (v *verdict) judge(w *world, h History) {
 			v.expected--
 		case !found:
 			v.wrong(&v.missing, "missing: alert %s of %s", id, w.brief(want[id]))
-		case w.content(there.Source) != content && !v.cut(w, h, x, want[id]):
+		case w.content(there.Source) != content && !v.cut(w, h, x, id, want[id]):
 			v.wrong(&v.differs, "different: alert %s of %s, stored is that of %s:\n%s", id, w.brief(want[id]), w.brief(there.Source),
 				cmp.Diff(w.decode(json.RawMessage(content)), w.decode(json.RawMessage(w.content(there.Source)))))
 		}
@@ -244,10 +244,12 @@ func (v *verdict) optional(w *world, h History, x extent, raw json.RawMessage) b
 // cut reports whether an alert may lack a part that lies far from the rest. A
 // run looks around what arrived, around the alert that is there, and around what
 // it remembers of one that an analyst deleted; it does not know of a part that
-// had arrived before the rule's coverage began.
-func (v *verdict) cut(w *world, h History, x extent, raw json.RawMessage) bool {
+// had arrived before the rule's coverage began, or of what it has forgotten
+// after the retention.
+func (v *verdict) cut(w *world, h History, x extent, id string, raw json.RawMessage) bool {
 	before, _ := w.arrived(h, x, raw)
-	return h.Rule == "status" && before
+	_, deleted := w.removed[id]
+	return h.Rule == "status" && (before || deleted && w.forgotten[id])
 }
 
 // arrived reports whether some of an alert's evidence arrived before and some

@@ -33,8 +33,10 @@ type world struct {
 	// state. Whoever deletes an alert before that, because a run was killed or
 	// stands still just then, may see it come back.
 	remembered map[string]string
-	oldest     ms       // when the oldest run still at work began
-	wrong      []string // what must never happen and did
+	retention  ms
+	forgotten  map[string]bool // alerts of which a scheduler deleted what was noted
+	oldest     ms              // when the oldest run still at work began
+	wrong      []string        // what must never happen and did
 	watch      func(w *world, op esq.Write)
 }
 
@@ -43,6 +45,7 @@ func newWorld(t testing.TB, s *subject, h History) *world {
 		t: t, subject: s, now: math.MinInt64,
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
 		store: newStore(), analyst: map[string]object{}, removed: map[string]string{}, remembered: map[string]string{},
+		retention: h.Retention, forgotten: map[string]bool{},
 	}
 	w.documents = memory.New(memory.Options{Now: base.Local})
 	slices.SortStableFunc(w.coming, func(a, b Document) int { return cmp.Compare(a.Visible, b.Visible) })
@@ -120,7 +123,14 @@ func (w *world) comesBack(op esq.Write) {
 // note sees that the evidence of an alert is noted.
 func (w *world) note(op esq.Write) {
 	id, noted := strings.CutPrefix(op.ID, "alert-")
-	if !noted || op.Index != (mappings.Names{}).State() {
+	noted = noted && op.Index == (mappings.Names{}).State()
+	if op.Delete {
+		w.forgotten[id] = noted
+		if !noted && !strings.HasPrefix(op.Index, mappings.Names{}.Runs()) {
+			w.wrongf("%s/%s was deleted", op.Index, op.ID)
+		}
+	}
+	if !noted || op.Delete {
 		return
 	}
 	for _, d := range w.alerts() {
