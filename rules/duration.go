@@ -32,6 +32,10 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(n) * unit, nil
 }
 
+// ParseDuration reads a duration as rules have them: a whole number and one of
+// the units ms, s, m, h, d, w.
+func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
+
 // parseLookBack reads Elastic's from, "now-30m", as a duration.
 func parseLookBack(text string) (time.Duration, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "now-")

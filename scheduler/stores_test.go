@@ -1,7 +1,9 @@
 package scheduler_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -140,6 +142,68 @@ func testStore(t *testing.T, engine esq.Engine, names mappings.Names) {
 		if !strings.Contains(string(d.Source), `"covered_until":"2024-02-26T08:00:00Z"`) || !strings.Contains(string(d.Source), `"holes":[]`) {
 			t.Errorf("%s: %s", d.ID, d.Source)
 		}
+	}
+	testCleaning(t, engine, names, clock, slow)
+}
+
+// testCleaning deletes what is old: run records, and what is remembered of the
+// alerts of a rule that is not loaded any more.
+func testCleaning(t *testing.T, engine esq.Engine, names mappings.Names, clock *scheduler.VirtualClock, rule *rules.Rule) {
+	t.Helper()
+	records := func() []esq.Document {
+		t.Helper()
+		found, err := engine.Find(t.Context(), []string{names.RunPattern()}, esq.MatchAll{}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	before := len(records())
+	// Whatever was written last is refreshed with it.
+	if _, err := engine.Bulk(t.Context(), []esq.Write{{Ref: esq.Ref{Index: names.State(), ID: "x"}, Source: json.RawMessage(`{}`)}}, true); err != nil {
+		t.Fatal(err)
+	}
+	clock.Set(clock.Now().Add(24 * time.Hour))
+	var log bytes.Buffer
+	s := scheduler.New(scheduler.Options{
+		Rules: set(rule), Engine: engine, Names: names, Clock: clock, Arrivals: quiet, Retention: 12 * time.Hour,
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if sum := once(t, s); sum.Err() != nil {
+		t.Fatal(sum.Err())
+	}
+	if _, err := engine.Bulk(t.Context(), []esq.Write{
+		{Ref: esq.Ref{Index: names.State(), ID: "x"}, Source: json.RawMessage(`{}`)},
+		{Ref: esq.Ref{Index: names.RunIndex(clock.Now()), ID: "x"}, Source: json.RawMessage(`{}`)},
+	}, true); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, d := range records() {
+		var rec struct{ Rule struct{ ID string } }
+		if err := json.Unmarshal(d.Source, &rec); err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, rec.Rule.ID)
+	}
+	slices.Sort(left)
+	if diff := cmp.Diff([]string{"", "continuous", "windowed"}, left); diff != "" || before < 10 {
+		t.Errorf("of %d run records are left (-want +got):\n%s\n%s", before, diff, log.String())
+	}
+	state, err := engine.Find(t.Context(), []string{names.State()}, esq.MatchAll{}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, d := range state {
+		ids = append(ids, d.ID)
+	}
+	want := []string{
+		"alert-continuous-february", "alert-continuous-january", "alert-continuous-late", "alert-continuous-other", "alert-continuous-trigger",
+		"ledger-continuous-f1", "ledger-windowed-f1", "x",
+	}
+	if diff := cmp.Diff(want, ids); diff != "" {
+		t.Errorf("state that is left (-want +got):\n%s\n%s", diff, log.String())
 	}
 }
 

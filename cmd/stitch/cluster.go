@@ -61,6 +61,7 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id, repeatable")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", 4, "how many rules run at once")
 	cmd.Flags().DurationVar(&f.grace, "grace", 10*time.Second, "how long a run in hand may go on after SIGTERM")
+	cmd.Flags().StringVar(&f.retention, "state-retention", "", "how long run records are kept, such as 90d (default STITCH_STATE_RETENTION, or 30d)")
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json, on stderr")
 }
 
@@ -192,16 +193,16 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	if err := mappings.Check(ctx, cluster, mappings.Names{}); err != nil {
 		return nil, err
 	}
-	return &service{f.newScheduler(set, cluster, log), cluster, set, paths}, nil
+	return &service{f.newScheduler(set, cluster, settings.retention, log), cluster, set, paths}, nil
 }
 
-func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, log *slog.Logger) *scheduler.Scheduler {
+func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, retention time.Duration, log *slog.Logger) *scheduler.Scheduler {
 	grace := f.grace
 	if grace == 0 {
 		grace = -1 // none; 0 would be the scheduler's default
 	}
 	return scheduler.New(scheduler.Options{
-		Rules: set, Engine: cluster, Logger: log, Concurrency: f.concurrency, Grace: grace,
+		Rules: set, Engine: cluster, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: retention,
 	})
 }
 

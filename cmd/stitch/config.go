@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/rules"
 )
 
 // connection is the flags that say where the cluster is. Secrets have no
@@ -17,6 +20,8 @@ type connection struct {
 	config string
 	urls   []string
 	caFile string
+	// retention is that of the state, for the commands that have a flag for it.
+	retention string
 }
 
 const connectionHelp = `The cluster is named by --url, by the environment, or by stitch.toml, whichever
@@ -31,6 +36,7 @@ comes first; each setting for itself:
   api_key_file    STITCH_API_KEY_FILE
   ca_file         STITCH_CA_FILE         PEM; trusted instead of the system's
   rules           STITCH_RULES           files and folders (a list; or as in PATH)
+  state_retention STITCH_STATE_RETENTION how long run records are kept; 30d
 
 The paths in stitch.toml are those from its own folder.`
 
@@ -43,8 +49,9 @@ func (c *connection) flags(cmd *cobra.Command) {
 
 // settings is flags, environment and file together; the former win.
 type settings struct {
-	cluster esq.Config
-	rules   []string
+	cluster   esq.Config
+	rules     []string
+	retention time.Duration // 0 if none is named
 }
 
 // source is a place that settings come from.
@@ -79,6 +86,9 @@ func (c *connection) settings(s streams) (settings, error) {
 	if out.cluster.APIKey, err = from.secret("api_key"); err != nil {
 		return settings{}, err
 	}
+	if out.retention, err = readRetention(cmp.Or(c.retention, from.one("state_retention"))); err != nil {
+		return settings{}, err
+	}
 	caFile := c.caFile
 	if caFile == "" {
 		caFile = from.one("ca_file")
@@ -92,6 +102,23 @@ func (c *connection) settings(s streams) (settings, error) {
 		}
 	}
 	return out, nil
+}
+
+// leastRetention is as long as a run may lie still and then go on.
+const leastRetention = 24 * time.Hour
+
+func readRetention(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := rules.ParseDuration(text)
+	if err != nil {
+		return 0, usage("state_retention: %w", err)
+	}
+	if d < leastRetention {
+		return 0, usage("state_retention must be at least 1d, not %s", text)
+	}
+	return d, nil
 }
 
 func (from sources) first(key string) []string {

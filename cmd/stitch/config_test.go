@@ -36,6 +36,9 @@ func configured(t *testing.T, c connection, env map[string]string) (map[string]s
 		"urls": strings.Join(s.cluster.URLs, " "), "user": s.cluster.Username, "password": s.cluster.Password,
 		"key": s.cluster.APIKey, "ca": string(s.cluster.CACert), "rules": strings.Join(s.rules, " "),
 	}
+	if s.retention > 0 {
+		got["retention"] = s.retention.String()
+	}
 	for key, value := range got {
 		if value == "" {
 			delete(got, key)
@@ -73,6 +76,23 @@ func TestSettings(t *testing.T) {
 			name:  "one url, rules in one string",
 			files: map[string]string{"stitch.toml": `url = "http://a"` + "\nrules = 'r'"},
 			want:  map[string]string{"urls": "http://a", "rules": "r"},
+		},
+		{
+			name: "retention from the flag", flags: connection{retention: "1d"},
+			env:   map[string]string{"STITCH_URL": "http://a", "STITCH_STATE_RETENTION": "2d"},
+			files: map[string]string{"stitch.toml": "state_retention = '3d'"},
+			want:  map[string]string{"urls": "http://a", "retention": "24h0m0s"},
+		},
+		{
+			name:  "retention from the environment",
+			env:   map[string]string{"STITCH_URL": "http://a", "STITCH_STATE_RETENTION": "2d"},
+			files: map[string]string{"stitch.toml": "state_retention = '3d'"},
+			want:  map[string]string{"urls": "http://a", "retention": "48h0m0s"},
+		},
+		{
+			name:  "retention from the file",
+			files: map[string]string{"stitch.toml": "url = 'http://a'\nstate_retention = '3d'"},
+			want:  map[string]string{"urls": "http://a", "retention": "72h0m0s"},
 		},
 		{
 			name:  "each setting for itself",
@@ -154,6 +174,8 @@ func TestWrongConfiguration(t *testing.T) {
 		{name: "all problems", files: map[string]string{"stitch.toml": "url = 1\nusername = 2\n"}, want: "url must be a string or a list of strings\nstitch.toml: username must"},
 		{name: "nearly a key", files: map[string]string{"stitch.toml": "user_name = 'u'\n"}, want: "unknown key user_name; did you mean username?"},
 		{name: "no key at all", files: map[string]string{"stitch.toml": "xyzzy = 1\n"}, want: "unknown key xyzzy; there are url, username"},
+		{name: "a retention without a unit", env: map[string]string{"STITCH_STATE_RETENTION": "30"}, want: `state_retention: "30" is not a duration`},
+		{name: "a short retention", files: map[string]string{"stitch.toml": "state_retention = '23h'"}, want: "state_retention must be at least 1d, not 23h"},
 		{name: "no such password file", env: map[string]string{"STITCH_PASSWORD_FILE": "none"}, want: "read what STITCH_PASSWORD_FILE names: open none"},
 		{name: "no such key file", files: map[string]string{"stitch.toml": "api_key_file = 'none'"}, want: "read what stitch.toml: api_key_file names: open none"},
 		{name: "empty password file", files: map[string]string{"pw": "\n"}, env: map[string]string{"STITCH_PASSWORD_FILE": "pw"}, want: "pw is empty"},

@@ -27,7 +27,7 @@ func (f configFile) name(key string) string { return f.file + ": " + key }
 
 // configKeys are the keys that the file may have.
 func configKeys() []string {
-	return []string{"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file", "rules"}
+	return []string{"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file", "rules", "state_retention"}
 }
 
 // parseConfig reads the text of a configuration file. The errors, which are all
