@@ -59,6 +59,7 @@ type Condition struct {
 
 	program  *eql.Program
 	possible func(filled func(string) bool) bool
+	relaxed  func(filled func(string) bool) esq.Query
 }
 
 // Holds decides the condition on a document's values. Where the engine decides,
@@ -70,6 +71,10 @@ func (c Condition) Holds(r Reading) bool {
 // Possible reports whether a document may satisfy the condition if only the
 // columns that filled accepts ever have a value.
 func (c Condition) Possible(filled func(column string) bool) bool { return c.possible(filled) }
+
+// Relaxed returns the condition without the parts that need a column which
+// filled does not accept. A document that it accepts lacks nothing but these.
+func (c Condition) Relaxed(filled func(column string) bool) esq.Query { return c.relaxed(filled) }
 
 // Probes returns the sources of all stages, in the rule's order.
 func (r *Rule) Probes() []*Probe {
@@ -146,6 +151,7 @@ func (p *Probe) category() Condition {
 		Text: term.Field + " == " + strconv.Quote(term.Value.String()), Query: p.source.filter, Exact: true,
 		Columns: []string{term.Field}, Literals: []string{term.Value.String()},
 		possible: func(filled func(string) bool) bool { return filled(term.Field) },
+		relaxed:  func(func(string) bool) esq.Query { return p.source.filter },
 	}
 }
 
@@ -172,6 +178,12 @@ func kueryConditions(n kuery.Node) []Condition {
 		out = append(out, Condition{
 			Text: kuery.Print(c), Query: kuery.Translate(c), Exact: true, Columns: kueryFields(c), Literals: kuery.Literals(c),
 			possible: func(filled func(string) bool) bool { return kuery.Possible(c, filled) },
+			relaxed: func(filled func(string) bool) esq.Query {
+				if left := kuery.Relax(c, filled); left != nil {
+					return kuery.Translate(left)
+				}
+				return esq.MatchAll{}
+			},
 		})
 	}
 	return out
@@ -179,22 +191,34 @@ func kueryConditions(n kuery.Node) []Condition {
 
 func (p *Probe) condition(e eql.Expr, caps map[string]esq.FieldCap) Condition {
 	mapping := &sourceColumns{source: p.source, caps: caps, view: p.stage.view != nil}
+	unknown := func(eql.Ref) *eql.Set { return nil }
 	c := Condition{Text: eql.Print(e), Literals: eql.Literals(e)}
-	c.Query, c.Exact = eql.Translate(e, mapping, func(eql.Ref) *eql.Set { return nil })
+	c.Query, c.Exact = eql.Translate(e, mapping, unknown)
 	for _, ref := range eql.Refs(e) {
 		c.Linked = c.Linked || ref.Func != ""
 		if ref.Func == "" && !slices.Contains(c.Columns, ref.Name) {
 			c.Columns = append(c.Columns, ref.Name)
 		}
 	}
-	c.possible = func(filled func(string) bool) bool {
-		return eql.Possible(e, func(ref eql.Ref) bool { return ref.Func != "" || filled(ref.Name) })
+	c.possible = func(filled func(string) bool) bool { return eql.Possible(e, own(filled)) }
+	c.relaxed = func(filled func(string) bool) esq.Query {
+		left := eql.Relax(e, own(filled))
+		if left == nil {
+			return esq.MatchAll{}
+		}
+		q, _ := eql.Translate(left, mapping, unknown)
+		return q
 	}
 	if !c.Linked {
 		// It compiled as a part of the whole query when the rule was loaded.
 		c.program, _ = eql.Compile(e, func(ref eql.Ref) (int, error) { return slices.Index(p.stage.columns, ref.Name), nil })
 	}
 	return c
+}
+
+// own asks filled of a stage's own columns; those of others count as filled.
+func own(filled func(string) bool) func(eql.Ref) bool {
+	return func(ref eql.Ref) bool { return ref.Func != "" || filled(ref.Name) }
 }
 
 // Reading is a document as a stage sees it.

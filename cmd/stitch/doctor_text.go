@@ -210,24 +210,29 @@ func (c *chart) condition(kind string, s doctor.Step) {
 		more = fmt.Sprintf("at most; decided in stitch: %s of the newest %s", grouped(s.Passed), grouped(s.Sampled))
 	}
 	c.step(kind, s.Condition, s.Count, more)
-	for _, seen := range s.Seen {
-		c.seen(seen)
-	}
+	c.seen(s.Seen)
 	if len(s.Elsewhere) > 0 {
 		c.line(17, "%q stands in %s", s.Wanted, strings.Join(s.Elsewhere, ", "))
 	}
 }
 
-func (c *chart) seen(s doctor.Seen) {
-	if len(s.Values) == 0 {
-		c.line(17, "%s: no value in %s", s.Field, documents(s.Of))
-		return
+// seen says what stands where a condition leaves nothing.
+func (c *chart) seen(list []doctor.Seen) {
+	var bare []string
+	for _, s := range list {
+		if len(s.Values) == 0 {
+			bare = append(bare, s.Field)
+			continue
+		}
+		var values []string
+		for _, v := range s.Values {
+			values = append(values, fmt.Sprintf("%s (%s)", v.Text, grouped(v.Count)))
+		}
+		c.line(17, "%s: values seen are %s", s.Field, strings.Join(values, ", "))
 	}
-	var values []string
-	for _, v := range s.Values {
-		values = append(values, fmt.Sprintf("%s (%s)", v.Text, grouped(v.Count)))
+	if len(bare) > 0 {
+		c.line(17, "no value in %s", strings.Join(bare, ", "))
 	}
-	c.line(17, "%s: values seen are %s", s.Field, strings.Join(values, ", "))
 }
 
 func (c *chart) column(col doctor.Column) {

@@ -8,6 +8,29 @@ import "slices"
 // not.
 func Possible(e Expr, filled func(Ref) bool) bool { return may(e, true, filled) }
 
+// Relax returns e without the parts that need a reference which filled does not
+// accept: what is left is how far a row comes that lacks these values. It is nil
+// if that is no condition at all.
+func Relax(e Expr, filled func(Ref) bool) Expr {
+	b, ok := e.(*Binary)
+	if !ok || b.Op != And && b.Op != Or {
+		if !Possible(e, filled) {
+			return nil
+		}
+		return e
+	}
+	l, r := Relax(b.L, filled), Relax(b.R, filled)
+	switch {
+	case l != nil && r != nil:
+		return &Binary{Op: b.Op, L: l, R: r, At: b.At}
+	case b.Op == Or:
+		return nil
+	case l != nil:
+		return l
+	}
+	return r
+}
+
 // may reports whether e may be want.
 func may(e Expr, want bool, filled func(Ref) bool) bool {
 	switch e := e.(type) {

@@ -68,3 +68,27 @@ func TestLiterals(t *testing.T) {
 		}
 	}
 }
+
+func TestRelax(t *testing.T) {
+	for expr, want := range map[string]string{
+		`a == 1 and b == 2`:              "b == 2",
+		`a == 1 or b == 2`:               "",
+		`a == 1`:                         "",
+		`b == 2`:                         "b == 2",
+		`a == 1 and b == 2 or b == 3`:    "b == 2 or b == 3",
+		`a == 1 and a != null or b == 3`: "",
+		`not a == 1 and b == 2`:          "not a == 1 and b == 2",
+	} {
+		e, err := ParseExpr(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if left := Relax(e, func(r Ref) bool { return r.Name == "b" }); left != nil {
+			got = Print(left)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", expr, got, want)
+		}
+	}
+}

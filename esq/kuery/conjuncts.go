@@ -37,6 +37,40 @@ func Possible(n Node, filled func(field string) bool) bool {
 	return true
 }
 
+// Relax returns n without the parts that need a field which filled does not
+// accept: what is left is how far a document comes that lacks these fields. It
+// is nil if that is no condition at all.
+func Relax(n Node, filled func(field string) bool) Node {
+	switch n := n.(type) {
+	case *And:
+		var kept []Node
+		for _, c := range n.Nodes {
+			if c = Relax(c, filled); c != nil {
+				kept = append(kept, c)
+			}
+		}
+		switch len(kept) {
+		case 0:
+			return nil
+		case 1:
+			return kept[0]
+		}
+		return &And{Nodes: kept}
+	case *Or:
+		kept := make([]Node, len(n.Nodes))
+		for i, c := range n.Nodes {
+			if kept[i] = Relax(c, filled); kept[i] == nil {
+				return nil
+			}
+		}
+		return &Or{Nodes: kept}
+	}
+	if !Possible(n, filled) {
+		return nil
+	}
+	return n
+}
+
 // Literals returns the texts that n asks some field to be, those behind a "not"
 // left out, and without values that have a wildcard.
 func Literals(n Node) []string {

@@ -50,6 +50,26 @@ func TestPossible(t *testing.T) {
 	}
 }
 
+func TestRelax(t *testing.T) {
+	for text, want := range map[string]string{
+		"a:1 and b:2":                        "b:2",
+		"a:1 or b:2":                         "",
+		"a:1":                                "",
+		"b:2":                                "b:2",
+		"(b:1 and a:1) or (b:2 and not a:1)": "b:1 or b:2 and not a:1",
+		"(b:1 and a:1) or a:2":               "",
+		"b:1 and b > 2 and a:3":              "b:1 and b > 2",
+	} {
+		got := ""
+		if left := Relax(parsed(t, text), func(name string) bool { return name == "b" }); left != nil {
+			got = Print(left)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestLiterals(t *testing.T) {
 	for text, want := range map[string][]string{
 		`a:"x y" and b:(z or w)`:                 {"x y", "z", "w"},

@@ -74,12 +74,11 @@ func (s *subject) look(ctx context.Context) (err error) {
 	if s.found.Documents, err = s.count(ctx, s.probe.Index, s.time()); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{s.filtered, s.funnel, s.columns, s.arrival, s.future} {
+	for _, step := range []func(context.Context) error{s.filtered, s.funnel, s.columns, s.arrival, s.future, s.needs} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	s.needs()
 	return nil
 }
 
@@ -251,29 +250,67 @@ func have(n int64, field string) string {
 }
 
 // needs says which conditions can never hold, because what they speak of is
-// never there.
-func (s *subject) needs() {
-	if s.found.Filtered() == 0 {
-		return
-	}
+// never there. That is so where the source says so, and where there are
+// documents that lack nothing else: on a quiet day, without any, a field that
+// only such events have is missing for want of them.
+func (s *subject) needs(ctx context.Context) error {
+	var far []esq.Query
+	var lacking []rules.Condition
 	for _, c := range s.where {
-		if c.Possible(s.fills) {
-			continue
+		if !c.Possible(s.declares) {
+			s.never(c, s.declares)
+			return nil
 		}
-		var empty []string
-		for _, name := range c.Columns {
-			if !s.fills(name) {
-				empty = append(empty, s.emptiness(name))
-			}
+		far = append(far, c.Relaxed(s.fills))
+		if !c.Possible(s.fills) {
+			lacking = append(lacking, c)
 		}
-		s.why(fmt.Sprintf("condition %s can never hold: %s", c.Text, strings.Join(empty, ", ")), s.fillIt(c.Columns))
 	}
+	if s.found.Filtered() == 0 || len(lacking) == 0 {
+		return nil
+	}
+	n, err := s.count(ctx, s.probe.Index, esq.And(s.time(), queries(s.filter), esq.And(far...)))
+	if err != nil || n == 0 {
+		return err
+	}
+	for _, c := range lacking {
+		s.never(c, s.fills)
+	}
+	return nil
 }
+
+// never says that a condition cannot hold for want of columns.
+func (s *subject) never(c rules.Condition, filled func(string) bool) {
+	var empty []string
+	for _, name := range c.Columns {
+		if !filled(name) {
+			empty = append(empty, s.emptiness(name))
+		}
+	}
+	s.why(fmt.Sprintf("condition %s can never hold: %s", cut(c.Text), strings.Join(empty, ", ")), s.fillIt(c.Columns))
+}
+
+// maxText bounds how much of a condition a reason repeats, in characters.
+const maxText = 120
+
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > maxText {
+		return string(runes[:maxText]) + "…"
+	}
+	return text
+}
+
+// declares reports whether the source says of the column that it may have it.
+func (s *subject) declares(name string) bool {
+	i := slices.IndexFunc(s.found.Columns, func(c Column) bool { return c.Name == name })
+	return i < 0 || !s.found.Columns[i].Never
+}
+
+// fills reports whether some document has the column, or may have.
+func (s *subject) fills(name string) bool { return fills(s.found, name) }
 
 // fills reports whether some document has the column, or may have: where there
 // was none lately, only a source that says so has not.
-func (s *subject) fills(name string) bool { return fills(s.found, name) }
-
 func fills(f *SourceFinding, name string) bool {
 	i := slices.IndexFunc(f.Columns, func(c Column) bool { return c.Name == name })
 	if i < 0 {

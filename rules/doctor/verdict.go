@@ -31,11 +31,14 @@ func (v *verdict) decide() {
 
 // rights makes a reason of what a run may not write.
 func (v *verdict) rights() {
+	var lacks []string
 	for _, own := range v.report.Own {
 		if len(own.Missing) > 0 {
-			names := strings.Join(own.Missing, ", ")
-			v.because(Reason{Why: "the user lacks " + names + " on " + own.Name + ", where a run writes", Do: "give its role " + names + " on " + own.Name})
+			lacks = append(lacks, strings.Join(own.Missing, ", ")+" on "+own.Name)
 		}
+	}
+	if len(lacks) > 0 {
+		v.because(Reason{Why: "a run may not write: the user lacks " + strings.Join(lacks, "; "), Do: "give its role these privileges"})
 	}
 }
 
@@ -96,15 +99,16 @@ func (s *SourceFinding) before(step Step) int64 {
 
 // drops says that a step leaves nothing of so many documents.
 func (s Step) drops(before int64) string {
-	text := fmt.Sprintf("condition %s passes none of %d", s.Condition, before)
+	text := fmt.Sprintf("condition %s passes none of %d", cut(s.Condition), before)
 	if before == 1 {
-		text = fmt.Sprintf("condition %s does not pass the 1 document", s.Condition)
+		text = fmt.Sprintf("condition %s does not pass the 1 document", cut(s.Condition))
 	} else {
 		text += " documents"
 	}
+	var bare []string
 	for _, seen := range s.Seen {
 		if len(seen.Values) == 0 {
-			text += "; none has " + seen.Field
+			bare = append(bare, seen.Field)
 			continue
 		}
 		var values []string
@@ -116,6 +120,9 @@ func (s Step) drops(before int64) string {
 			name = " in " + seen.Field
 		}
 		text += "; values seen" + name + ": " + strings.Join(values, ", ")
+	}
+	if len(bare) > 0 {
+		text += "; none has " + strings.Join(bare, ", ")
 	}
 	return text
 }
@@ -217,10 +224,14 @@ func (v *verdict) side(c rules.StageColumn) JoinSide {
 	return side
 }
 
-// has reports whether the source may fill the column. One that had no document
-// lately may, unless it says that it has none.
+// has reports whether the source may fill the column: where no event passed all
+// conditions lately, nothing is known of a column that such events may have.
 func (s *SourceFinding) has(column string) bool {
-	return fills(s, column)
+	if fills(s, column) {
+		return true
+	}
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.Name == column })
+	return !s.Columns[i].Never && s.Left() == 0
 }
 
 func (v *verdict) working(stage string) []*SourceFinding {
