@@ -19,6 +19,7 @@ type Probe struct {
 	View, Source string   // "" where the stage names its indices itself
 	Index        []string // names and patterns
 	Time, Ingest string   // date fields; Ingest is "" for a source without one
+	Kuery        bool     // the engine decides all conditions, as Kibana would have it
 	Columns      []ProbeColumn
 
 	stage  *stage // the rule's stage, with Columns alone
@@ -97,7 +98,7 @@ func (r *Rule) probe(s *stage, src *source, uses columnUses) *Probe {
 		p.View = s.view.name
 	}
 	if r.Type == "query" {
-		p.filter, p.where = nil, src.node
+		p.filter, p.where, p.Kuery = nil, src.node, true
 		for _, name := range kueryFields(src.node) {
 			uses = uses.with(name, UseQuery)
 		}

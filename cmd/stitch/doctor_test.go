@@ -92,7 +92,7 @@ func TestDoctorWithoutRights(t *testing.T) {
 	})
 	rule := write(t, "rule.toml", eventRule)
 	r := call{}.run(t, "doctor", "--url", f.URL, "--rules", rule)
-	r.want(t, exitProblems, "a run may not write: the user lacks write, auto_configure on detections-stitch.alerts-*; give its role these privileges", "")
+	r.want(t, exitProblems, "the user is refused what a run does with its own indices: no write, auto_configure on detections-stitch.alerts-*; give its role these privileges", "")
 	for _, want := range []string{"note: not all is known of the indices: ", "note: the cluster's clock cannot be compared with ours: "} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("%q is not in\n%s", want, r.out)

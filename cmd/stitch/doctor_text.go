@@ -110,15 +110,20 @@ func (c *chart) source(s doctor.SourceFinding) {
 	name := cmp.Or(s.Source, "its own indices")
 	var patterns []string
 	var matched []doctor.Index
-	remote := false
+	remote, refused := false, false
 	for _, p := range s.Patterns {
 		patterns = append(patterns, p.Pattern)
 		matched = append(matched, p.Indices...)
 		remote = remote || p.Remote != ""
+		refused = refused || p.Refused != ""
 	}
 	where := strings.Join(patterns, ", ")
 	if len(matched) == 0 && !remote {
-		c.line(4, "%-14s no index: %s", name, where)
+		what := "no index: "
+		if refused {
+			what = "refused: "
+		}
+		c.line(4, "%-14s %s%s", name, what, where)
 		for _, n := range s.Notes {
 			c.note(n)
 		}

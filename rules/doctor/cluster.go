@@ -61,7 +61,7 @@ func (c cluster) Indices(ctx context.Context, patterns []string) (Known[[]Patter
 			}
 			out.Why = why
 			if found.Indices, err = c.searched(ctx, p); err != nil {
-				if _, other := refused(err); other != nil {
+				if found.Refused, other = refused(err); other != nil {
 					return out, other
 				}
 			}

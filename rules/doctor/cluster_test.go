@@ -62,6 +62,26 @@ func TestClusterIndices(t *testing.T) {
 	}
 }
 
+// Where not even the names may be asked for, the refusal is the finding, not
+// that there is no index.
+func TestRefusedNames(t *testing.T) {
+	engine := refusing{engineOf(t, memory.ECS(), `shop-1 11:00:00 {"event":{"kind":"thing"}}`)}
+	list := rulesOf(t, map[string]string{"rule.toml": oneStage + `query = 'thing where true'`, "views/thing.toml": thingView})
+	own := []OwnIndex{{Name: "state", Missing: []string{"read", "write"}}}
+	report, err := Examine(t.Context(), engine, Cluster(engine, answering{}, esq.OpenSearch), list, Options{At: noon, Own: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const says = "no permissions for [indices:data/read/search] and User [name=stitch]"
+	want := []string{
+		": the user is refused what a run does with its own indices: state: " + says,
+		"made/shop: the engine refuses the user: " + says, "made/mill: the engine refuses the user: " + says,
+	}
+	if diff := cmp.Diff(want, texts(report.Rules[0].Reasons)); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
+	}
+}
+
 func TestClusterRights(t *testing.T) {
 	const path = "POST /_security/user/_has_privileges"
 	for _, tt := range []struct {

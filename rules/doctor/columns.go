@@ -44,6 +44,7 @@ func (s *subject) columns(ctx context.Context) error {
 			}
 		}
 	}
+	s.inWords()
 	return nil
 }
 
@@ -100,6 +101,18 @@ func (s *subject) askAll(ctx context.Context, c *Column) error {
 	return nil
 }
 
+// inWords says which fields hold words where whole values are compared.
+func (s *subject) inWords() {
+	if len(s.words) == 0 {
+		return
+	}
+	what := "the engine cannot compare whole values, and stitch reads every document that has one"
+	if s.probe.Kuery {
+		what = "a condition also finds values that share its words"
+	}
+	s.warn(strings.Join(s.words, ", ")+": text where keyword is needed; "+what, "map as keyword in the index template; it counts for new indices")
+}
+
 // field says what is wrong with a candidate.
 func (s *subject) field(ctx context.Context, c *Column, f *Field) error {
 	if err := s.conflict(ctx, f); err != nil {
@@ -109,9 +122,8 @@ func (s *subject) field(ctx context.Context, c *Column, f *Field) error {
 	switch {
 	case len(f.Types) == 0 && f.Filled > 0:
 		s.warn(f.Name+" is in documents, but no index maps it: queries do not see it", "map it in the index template; it counts for new indices")
-	case compared && slices.ContainsFunc(f.Types, analysed):
-		s.warn(fmt.Sprintf("%s is %s where keyword is needed: the engine cannot compare whole values, and stitch reads every document that has one",
-			f.Name, strings.Join(f.Types, ", ")), "map it as keyword in the index template; it counts for new indices")
+	case compared && slices.ContainsFunc(f.Types, analysed) && !slices.Contains(s.words, f.Name):
+		s.words = append(s.words, f.Name)
 	case compared && len(f.Types) > 0 && !f.Searchable && s.caps[f.Name].Types != nil:
 		s.warn(f.Name+" is not searchable in every index: stitch reads every document instead", "map it with index: true")
 	}

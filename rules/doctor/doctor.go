@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/rules"
 )
 
@@ -33,7 +34,7 @@ func Examine(ctx context.Context, engine Engine, site Site, list []*rules.Rule, 
 	at := o.At.UTC().Truncate(time.Millisecond)
 	x := &examination{
 		answers: newAnswers(engine), site: site, live: o.Clock != nil,
-		span: slice{at.Add(-o.Last), at}, patterns: map[string][]Pattern{}, lacks: map[string][]string{},
+		span: slice{at.Add(-o.Last), at}, patterns: map[string][]Pattern{}, lacks: map[string]Known[[]string]{},
 		report: &Report{From: at.Add(-o.Last), At: at},
 	}
 	if err := x.clock(ctx, o.Clock); err != nil {
@@ -59,7 +60,7 @@ type examination struct {
 	live     bool // what is looked at ends now
 	span     slice
 	patterns map[string][]Pattern
-	lacks    map[string][]string
+	lacks    map[string]Known[[]string]
 	report   *Report
 }
 
@@ -92,32 +93,41 @@ func (x *examination) clock(ctx context.Context, ours func() time.Time) error {
 	return nil
 }
 
-// own asks for the user's rights on stitch's own indices.
+// own asks for the user's rights on stitch's own indices or, where they cannot be
+// asked for, reads them.
 func (x *examination) own(ctx context.Context, own []OwnIndex) error {
 	for _, o := range own {
 		lacks, err := x.lacking(ctx, o.Name, o.Missing)
 		if err != nil {
 			return err
 		}
-		x.report.Own = append(x.report.Own, OwnIndex{Name: o.Name, Missing: lacks})
+		found := OwnIndex{Name: o.Name, Missing: lacks.Value}
+		if lacks.Why != "" {
+			if _, err := x.count(ctx, []string{o.Name}, esq.MatchAll{}); esq.Refused(err) {
+				found.Refused, _ = refused(err)
+			} else if err != nil {
+				return fmt.Errorf("read %s: %w", o.Name, err)
+			}
+		}
+		x.report.Own = append(x.report.Own, found)
 	}
 	return nil
 }
 
 // lacking asks once per index which of the privileges the user lacks.
-func (x *examination) lacking(ctx context.Context, index string, wanted []string) ([]string, error) {
+func (x *examination) lacking(ctx context.Context, index string, wanted []string) (Known[[]string], error) {
 	if known, ok := x.lacks[index]; ok {
 		return known, nil
 	}
 	lacks, err := x.site.Lacks(ctx, index, wanted)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the rights on %s: %w", index, err)
+		return lacks, fmt.Errorf("ask for the rights on %s: %w", index, err)
 	}
 	if lacks.Why != "" {
 		x.note("rights were not asked for: %s", lacks.Why)
 	}
-	x.lacks[index] = lacks.Value
-	return lacks.Value, nil
+	x.lacks[index] = lacks
+	return lacks, nil
 }
 
 func (x *examination) rule(ctx context.Context, r *rules.Rule) (RuleFinding, error) {

@@ -174,7 +174,7 @@ func TestVerdicts(t *testing.T) {
 			reasons: []string{"made/shop: no index that the user may read matches shop-*", "made/mill: no index matches mill-*"}},
 		{name: "no right to write alerts", rule: oneStage + made, data: "shop-1 11:00:00 " + thing,
 			lacks: map[string][]string{"alerts-*": {"write"}}, own: []OwnIndex{{Name: "alerts-*", Missing: []string{"read", "write"}}},
-			reasons: []string{": a run may not write: the user lacks write on alerts-*"}},
+			reasons: []string{": the user is refused what a run does with its own indices: no write on alerts-*"}},
 		{name: "a kuery rule on a field that is never there", rule: strings.Replace(head, "sequence", "query", 1) + `language = "kuery"` + "\nindex = [\"shop-*\"]\nquery = 'event.kind:thing and nothing.here:x'",
 			data: "shop-1 11:00:00 " + thing, reasons: []string{"event: condition nothing.here:x can never hold: none of 1 documents has nothing.here"}},
 		{name: "a kuery rule whose field only its own events have", rule: strings.Replace(head, "sequence", "query", 1) + `language = "kuery"` + "\nindex = [\"shop-*\"]\nquery = 'event.kind:thing and ((event.action:sold and nothing.here:x) or (event.action:lent and nothing.else:y))'",
@@ -266,8 +266,8 @@ filter = 'event.kind:thing'
 	}
 	wantNotes := []string{
 		"made/shop: n has several types: keyword in shop-2; long in shop-1",
-		"made/shop: user.email is text where keyword is needed: the engine cannot compare whole values, and stitch reads every document that has one",
 		"made/shop: file.name: 1 document has a value that is not in the index, too long (ignore_above) or malformed; stitch finds it, other queries do not",
+		"made/shop: user.email: text where keyword is needed; the engine cannot compare whole values, and stitch reads every document that has one",
 		"made/shop: 1 of 5 documents have no event.ingested: when they arrived is not known, and they are found only if they are no later than lateness",
 		"made/shop: 1 document was ingested before its event time, up to 2s: clocks differ",
 	}

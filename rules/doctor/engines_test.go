@@ -83,8 +83,8 @@ index = ["PREFIXmill-*"]
 			"made/shop: index shop-3 is closed, and searches pass over it",
 			"made/shop: user.email: 1 document has a value that is not in the index, too long (ignore_above) or malformed; stitch finds it, other queries do not",
 			"made/shop: file.name has several types: keyword in shop-1; text in shop-2",
-			"made/shop: file.name is keyword, text where keyword is needed: the engine cannot compare whole values, and stitch reads every document that has one",
 			"made/shop: hidden is in documents, but no index maps it: queries do not see it",
+			"made/shop: file.name: text where keyword is needed; the engine cannot compare whole values, and stitch reads every document that has one",
 		}
 		if diff := cmp.Diff(want, said(shop.Notes)); diff != "" {
 			t.Errorf("notes (-want +got):\n%s", diff)

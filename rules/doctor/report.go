@@ -33,6 +33,9 @@ type Clock struct {
 type OwnIndex struct {
 	Name    string   `json:"name"`
 	Missing []string `json:"missing_privileges,omitempty"`
+	// Refused is what the engine said when it was read, where rights cannot be
+	// asked for.
+	Refused string `json:"refused,omitempty"`
 }
 
 // RuleFinding is a rule's diagnosis.
@@ -111,6 +114,7 @@ type Pattern struct {
 	Pattern string  `json:"pattern"`
 	Remote  string  `json:"remote,omitempty"` // the cluster it is on, where that is another
 	Indices []Index `json:"indices"`
+	Refused string  `json:"refused,omitempty"` // why it is not known what matches
 }
 
 // Index is an index as far as the user may see it.

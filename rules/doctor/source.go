@@ -21,6 +21,7 @@ type subject struct {
 	caps  map[string]esq.FieldCap
 	// filter and where are the source's own conditions and the stage's.
 	filter, where []rules.Condition
+	words         []string // fields that are text where keyword is needed
 }
 
 // source examines one source of a stage.
@@ -105,7 +106,7 @@ func (s *subject) indices(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range lacks {
+		for _, name := range lacks.Value {
 			s.found.Missing = append(s.found.Missing, name+" on "+p.Pattern)
 		}
 		for _, i := range p.Indices {
@@ -130,10 +131,10 @@ func (s *subject) indexState(i Index) {
 	}
 }
 
-// searchable reports whether searches look into some index.
+// searchable reports whether searches look into some index, or may.
 func (s *subject) searchable() bool {
 	return slices.ContainsFunc(s.found.Patterns, func(p Pattern) bool {
-		return p.Remote != "" || slices.ContainsFunc(p.Indices, searched)
+		return p.Remote != "" || p.Refused != "" || slices.ContainsFunc(p.Indices, searched)
 	})
 }
 

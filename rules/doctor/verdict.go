@@ -29,16 +29,19 @@ func (v *verdict) decide() {
 	}
 }
 
-// rights makes a reason of what a run may not write.
+// rights makes a reason of what a run may not do with its own indices.
 func (v *verdict) rights() {
 	var lacks []string
 	for _, own := range v.report.Own {
-		if len(own.Missing) > 0 {
-			lacks = append(lacks, strings.Join(own.Missing, ", ")+" on "+own.Name)
+		switch {
+		case len(own.Missing) > 0:
+			lacks = append(lacks, "no "+strings.Join(own.Missing, ", ")+" on "+own.Name)
+		case own.Refused != "":
+			lacks = append(lacks, own.Name+": "+own.Refused)
 		}
 	}
 	if len(lacks) > 0 {
-		v.because(Reason{Why: "a run may not write: the user lacks " + strings.Join(lacks, "; "), Do: "give its role these privileges"})
+		v.because(Reason{Why: "the user is refused what a run does with its own indices: " + strings.Join(lacks, "; "), Do: "give its role these privileges"})
 	}
 }
 
