@@ -238,6 +238,11 @@ func (c *compiler) readMeta() Meta {
 	} else if !slices.Contains(severities, m.Severity) {
 		c.problem([]string{"rule", "severity"}, "severity %q%s must be one of %s", m.Severity, didYouMean(m.Severity, severities), strings.Join(severities, ", "))
 	}
+	for code, reason := range s.Lint {
+		if text, ok := reason.(string); !ok || strings.TrimSpace(text) == "" {
+			c.problem([]string{"rule", "lint", code}, "a warning is silenced with the reason, as in %s = \"why\"", code)
+		}
+	}
 	if m.RiskScore < 0 || m.RiskScore > 100 {
 		c.problem([]string{"rule", "risk_score"}, "risk_score %d must be from 0 to 100", m.RiskScore)
 	}
@@ -360,3 +365,7 @@ func (c *compiler) fingerprint(r *Rule) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
+
+// Shipped returns the files of the rules and views that come with stitch, and
+// of their tests.
+func Shipped() fs.FS { return shipped }

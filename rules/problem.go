@@ -7,10 +7,10 @@ import (
 
 // Problem is one thing wrong with one file.
 type Problem struct {
-	File string
-	Line int    // 1-based; 0 if the problem is of the whole file
-	Rule string // the rule's name, or the view's, as far as known
-	What string // what is wrong, and what to do
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"` // 1-based; 0 if the problem is of the whole file
+	Rule string `json:"rule,omitempty"` // the rule's name, or the view's, as far as known
+	What string `json:"what"`           // what is wrong, and what to do
 }
 
 func (p Problem) String() string {

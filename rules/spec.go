@@ -59,6 +59,8 @@ type ruleSpec struct {
 	Stages []stageSpec `toml:"stage"`
 	Alert  alertSpec   `toml:"alert"`
 	Threat []Threat    `toml:"threat"`
+
+	Lint map[string]any `toml:"lint"` // warnings that are silenced, each with the reason
 }
 
 // presentationSpec holds Elastic's keys that change how Kibana shows or routes

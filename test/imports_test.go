@@ -27,6 +27,7 @@ func imports() map[string][]string {
 		"rules":           {"rules/sequence", "esq", "esq/eql", "esq/kuery"},
 		"rules/format":    {},
 		"rules/elastic":   {"rules/format"},
+		"rules/lint":      {"rules", "esq/eql", "esq/kuery"},
 		"rules/sequence":  {"esq", "esq/eql"},
 		"rules/doctor":    {"rules", "esq"},
 		"esq":             {},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -209,10 +208,7 @@ func writeCoverageJSON(w io.Writer, list []scheduler.RuleCoverage, lease *schedu
 	if lease != nil {
 		out.Lease = &leaseJSON{lease.Holder, lease.Token, lease.Renewed}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return writeJSON(w, out)
 }
 
 func ruleJSON(c scheduler.RuleCoverage) ruleCoverageJSON {

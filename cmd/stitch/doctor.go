@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -76,10 +75,7 @@ func examine(ctx context.Context, s streams, f doctorFlags) error {
 		return err
 	}
 	if f.output == "json" {
-		enc := json.NewEncoder(s.out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(report); err != nil {
+		if err := writeJSON(s.out, report); err != nil {
 			return err
 		}
 	} else {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -173,9 +172,7 @@ func (r *imported) write(folder string) error {
 
 func showImports(s streams, all []imported, refused int, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
+		return writeJSON(s.out, all)
 	}
 	for _, r := range all {
 		name := r.Name

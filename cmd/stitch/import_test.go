@@ -32,7 +32,7 @@ func TestImport(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(imported{})); diff != "" {
 		t.Error("(-want +got):\n" + diff)
 	}
-	call{}.run(t, "check", out).want(t, exitFine, "1 rule, no problems\n", "")
+	call{}.run(t, "check", out).want(t, exitFine, "1 rule, no problems, 1 warning\n", "")
 	call{}.run(t, "fmt", "--check", out).want(t, exitFine, "", "")
 	call{}.run(t, "import", export, "--out", out).want(t, exitProblems, "", file+" is there already")
 

