@@ -54,6 +54,8 @@ func TestClusters(t *testing.T) {
 			t.Errorf("all was there, but bootstrap says\n%s", again.out)
 		}
 
+		on("check", "--measure", folder).want(t, exitFine, " rules, no problems", "")
+
 		r := on("once", "--rules", folder)
 		r.want(t, exitFine, "ran      Mass download carried off on a USB drive: 1 new, 0 updated, 0 unchanged\n", "run done")
 		written := stored(t, e, mappings.Names{}.AlertPattern())
