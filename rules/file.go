@@ -1,7 +1,5 @@
 package rules
 
-import "time"
-
 // File is a TOML file that belongs to rules, such as their tests, read as
 // strictly as a rule is: every problem is noted, with its line.
 type File struct{ f file }
@@ -30,7 +28,3 @@ func (f *File) Line(path ...string) int { return f.f.lines.line(path...) }
 // TextLine returns the line of the file on which line n, from 1, of the string
 // at path stands.
 func (f *File) TextLine(path []string, n int) int { return f.f.lines.textLine(path, n) }
-
-// ParseDuration reads a whole number and one of ms, s, m, h, d, w, as all
-// durations in rules are written; a day is 24 hours.
-func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
