@@ -36,6 +36,11 @@ var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "s
 // false, and doc is stored, if stitch's own fields are equal already, whichever
 // run wrote them for whichever window. An alert that was retracted is active again.
 func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed bool, err error) {
+	return update(stored, fresh, fresh.content())
+}
+
+// update is [Update] with the content that stitch's own fields are to have.
+func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMessage, changed bool, err error) {
 	before, err := decode(stored)
 	if err != nil {
 		return nil, false, fmt.Errorf("read alert %s: %w", fresh.ID, err)
@@ -53,7 +58,6 @@ func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed b
 	for _, path := range slices.Concat(ownPaths, ecsColumns) {
 		remove(after, path)
 	}
-	content := fresh.content()
 	was.put(content)
 	merge(after, content)
 	if doc, err = Encode(after); err != nil {

@@ -14,10 +14,12 @@ import (
 	"github.com/stitchdetect/stitch/rules/sequence"
 )
 
-// What an alert document holds at most. What is left out is counted, or can be
-// found through the documents.
+// MaxDocuments is how many documents of a stage an alert lists.
+const MaxDocuments = 50
+
+// What else an alert document holds at most. What is left out is counted, or can
+// be found through the documents.
 const (
-	maxDocuments    = 50   // per stage
 	maxColumnValues = 256  // per column of the alert
 	maxSampleValues = 20   // per column of a document
 	maxSampleLength = 1024 // bytes of a value of a document's column
@@ -170,7 +172,7 @@ func eventsOf(rows []*row) []*event {
 
 func (s *stage) evidence(events []*event, first, last int64) Evidence {
 	ev := Evidence{Stage: s.id, First: utc(first), Last: utc(last), Count: len(events)}
-	for _, e := range events[:min(len(events), maxDocuments)] {
+	for _, e := range events[:min(len(events), MaxDocuments)] {
 		d := Document{Index: e.index, ID: e.id, Time: utc(e.time), Source: e.source.name, Columns: map[string][]esq.Value{}}
 		for i, name := range s.columns {
 			if name != timeColumn && len(e.values[i]) > 0 {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -40,6 +41,19 @@ type Rule struct {
 	Fingerprint string
 
 	plan plan
+}
+
+// Indices returns the names and patterns of all indices that the rule looks at,
+// sorted.
+func (r *Rule) Indices() []string {
+	var list []string
+	for _, stage := range r.plan.stages {
+		for _, src := range stage.sources {
+			list = append(list, src.index...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // Meta is what a rule says about itself, as it goes into its alerts.
@@ -190,7 +204,7 @@ type Evidence struct {
 	First, Last time.Time
 	// Count is the number of documents behind the stage's rows.
 	Count int
-	// Documents are the oldest of them, at most maxDocuments; Omitted is how
+	// Documents are the oldest of them, at most [MaxDocuments]; Omitted is how
 	// many are not listed.
 	Documents []Document
 	Omitted   int

@@ -21,6 +21,9 @@ type Counts struct {
 	Unchanged int `json:"unchanged"`
 	// Retracted do not hold any more.
 	Retracted int `json:"retracted"`
+	// Kept are those, among all of these or beside them, of whose evidence some
+	// has gone: they were not retracted and not made less.
+	Kept int `json:"kept"`
 	// LeftDeleted were deleted by someone, and there is no new evidence.
 	LeftDeleted int `json:"left_deleted"`
 }
@@ -30,6 +33,7 @@ func (c *Counts) add(b Counts) {
 	c.Updated += b.Updated
 	c.Unchanged += b.Unchanged
 	c.Retracted += b.Retracted
+	c.Kept += b.Kept
 	c.LeftDeleted += b.LeftDeleted
 }
 
@@ -54,6 +58,10 @@ type alertWriter struct {
 	names  mappings.Names
 	rule   ruleName
 	ticket int64 // 0 is that of a replay, which no ticket stops
+	// gone returns which documents, by their ids, are not there any more.
+	gone func(context.Context, []mappings.Document) (map[string]bool, error)
+	// keep is told of an alert that is kept though these documents have gone.
+	keep func(id string, gone []mappings.Document)
 }
 
 // write creates or updates the documents of alerts, visible to searches when
@@ -96,24 +104,30 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, memor
 	if err != nil {
 		return nil, err
 	}
+	losses, err := w.losses(ctx, alerts, stored, memory)
+	if err != nil {
+		return nil, err
+	}
 	var ops []operation
-	var behind []mappings.Alert // the alert behind each op
+	var behind []int // the place of the alert behind each op
 	for i, a := range alerts {
-		if !stored[i].Found && memory.knows(a.ID) {
+		if !stored[i].Found && (memory.knows(a.ID) || losses[i].stands()) {
 			counts.LeftDeleted++
 			continue
 		}
-		op, err := w.operation(a, stored[i])
+		op, err := w.operation(a, stored[i], losses[i])
 		if err != nil {
 			return nil, err
 		}
 		if op.Source == nil {
 			counts.Unchanged++
-			memory.note(a.ID)
+			if err := w.settle(memory, op, losses[i]); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		ops = append(ops, op)
-		behind = append(behind, a)
+		behind = append(behind, i)
 	}
 	writes := make([]esq.Write, len(ops))
 	for i, op := range ops {
@@ -126,7 +140,7 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, memor
 	for i, o := range outcomes {
 		switch {
 		case o.Status == http.StatusConflict:
-			conflicts = append(conflicts, behind[i])
+			conflicts = append(conflicts, alerts[behind[i]])
 			continue
 		case ops[i].Create:
 			counts.Created++
@@ -135,9 +149,29 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, memor
 		default:
 			counts.Updated++
 		}
-		memory.note(behind[i].ID)
+		if err := w.settle(memory, ops[i], losses[behind[i]]); err != nil {
+			return nil, err
+		}
 	}
 	return conflicts, nil
+}
+
+// settle notes what the store has of an alert now. One that stands as it was
+// has more evidence than was found, and was remembered with that.
+func (w alertWriter) settle(m *memory, op operation, l loss) error {
+	if len(l.gone) > 0 {
+		w.keep(op.says.ID, l.gone)
+	}
+	if l.stands() {
+		return nil
+	}
+	present, err := w.writtenOf(op.says)
+	if err != nil {
+		return err
+	}
+	m.present[op.says.ID] = present
+	m.note(op.says.ID)
+	return nil
 }
 
 // bulk writes alerts, visible to searches when it returns. Every outcome is a
@@ -168,18 +202,21 @@ func (w alertWriter) bulk(ctx context.Context, ops []esq.Write) ([]esq.Outcome, 
 // operation is a write that brings a stored document up to an alert.
 type operation struct {
 	esq.Write
-	stamps bool // says no more than that the alert is as it was
+	stamps bool           // says no more than that the alert is as it was
+	says   mappings.Alert // the alert, once it is done
 }
 
 // operation says how to bring the stored document up to the alert. Without a
 // source there is nothing to do.
-func (w alertWriter) operation(a mappings.Alert, stored esq.Document) (op operation, err error) {
+func (w alertWriter) operation(a mappings.Alert, stored esq.Document, l loss) (op operation, err error) {
+	op.says = a
 	if !stored.Found {
 		source, err := a.Document()
 		if err != nil {
 			return op, fmt.Errorf("alert %s: %w", a.ID, err)
 		}
-		return operation{Write: esq.Write{Ref: w.ref(a), Create: true, Source: source}}, nil
+		op.Write = esq.Write{Ref: w.ref(a), Create: true, Source: source}
+		return op, nil
 	}
 	m, err := mappings.ReadMark(stored.Source)
 	if err != nil {
@@ -192,7 +229,7 @@ func (w alertWriter) operation(a mappings.Alert, stored esq.Document) (op operat
 		// The same incident in a later window: that one has the last word.
 		return op, nil
 	}
-	source, changed, err := mappings.Update(stored.Source, a)
+	source, says, changed, err := bring(stored.Source, a, l)
 	if err != nil {
 		return op, err
 	}
@@ -204,7 +241,7 @@ func (w alertWriter) operation(a mappings.Alert, stored esq.Document) (op operat
 			return op, err
 		}
 	}
-	return operation{Write: esq.Write{Ref: stored.Ref, Match: &stored, Source: source}, stamps: !changed}, nil
+	return operation{Write: esq.Write{Ref: stored.Ref, Match: &stored, Source: source}, stamps: !changed, says: says}, nil
 }
 
 // admit fails if a newer run has written the alert.

@@ -24,7 +24,8 @@ func (w alertWriter) inWindow(ctx context.Context, r *rules.Rule, win rules.Wind
 
 // retract marks stored alerts that a complete evaluation of a window should
 // have found and did not: they do not hold any more. It returns what their
-// marks were before. Alerts of another version of the rule stay as they are.
+// marks were before. Alerts of another version of the rule stay as they are, and
+// so do those of whose evidence some has gone.
 func (w alertWriter) retract(ctx context.Context, r *rules.Rule, win rules.Window, alerts []esq.Document, now time.Time) ([]mappings.Mark, error) {
 	pending := make([]esq.Ref, len(alerts))
 	for i, d := range alerts {
@@ -56,23 +57,31 @@ func (w alertWriter) retractOnce(ctx context.Context, r *rules.Rule, win rules.W
 		}
 		var ops []esq.Write
 		var marks []mappings.Mark
+		var ours []esq.Document
+		markedBy := map[esq.Ref]mappings.Mark{}
 		for _, d := range documents {
-			m, ours, err := markOf(r, win, d)
-			if err == nil && ours {
+			m, isOurs, err := markOf(r, win, d)
+			if err == nil && isOurs {
 				err = w.admit(d.ID, m)
 			}
 			if err != nil {
 				return nil, retracted, err
 			}
-			if !ours {
-				continue
+			if isOurs {
+				ours = append(ours, d)
+				markedBy[d.Ref] = m
 			}
+		}
+		if ours, err = w.holding(ctx, ours); err != nil {
+			return nil, retracted, err
+		}
+		for _, d := range ours {
 			source, err := mappings.Retract(d.Source, w.ticket, now)
 			if err != nil {
 				return nil, retracted, err
 			}
 			ops = append(ops, esq.Write{Ref: d.Ref, Match: &d, Source: source})
-			marks = append(marks, m)
+			marks = append(marks, markedBy[d.Ref])
 		}
 		outcomes, err := w.bulk(ctx, ops)
 		if err != nil {

@@ -249,7 +249,7 @@ func TestRunRecord(t *testing.T) {
 		},
 		"started": now, "finished": now, "took_ms": 0.0, "outcome": "success", "warnings_omitted": 20.0,
 		"engine": map[string]any{"requests": 9.0, "hits": 9.0, "took_ms": 1000.0, "broken": 1.0},
-		"alerts": map[string]any{"created": 1.0, "updated": 0.0, "unchanged": 0.0, "retracted": 0.0, "left_deleted": 0.0},
+		"alerts": map[string]any{"created": 1.0, "updated": 0.0, "unchanged": 0.0, "retracted": 0.0, "kept": 0.0, "left_deleted": 0.0},
 		"stages": []any{
 			map[string]any{"stage": "one", "documents": 4.0, "rows": 2.0, "skipped": false},
 			map[string]any{"stage": "two", "documents": 0.0, "rows": 0.0, "skipped": true},

@@ -345,7 +345,7 @@ func (v *visit) fence() int64 {
 }
 
 func (v *visit) writer() alertWriter {
-	return alertWriter{store: v.engine, names: v.names, rule: nameOf(v.rule), ticket: v.fence()}
+	return alertWriter{store: v.engine, names: v.names, rule: nameOf(v.rule), ticket: v.fence(), gone: v.findGone, keep: v.keepAlert}
 }
 
 // close writes the record and adds the slice to the ledger. The record comes
