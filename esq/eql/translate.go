@@ -29,15 +29,28 @@ type Mapping struct {
 	// Fields are candidates in order: the column is the first that is present.
 	Fields []Field
 	// Inexact says that the column's values are computed from the fields', so
-	// that only the fields' presence can be asked.
+	// that only the fields' presence can be asked, and what Words says.
 	Inexact bool
 	// Words, if set, returns the source's own words that stand for v, or with
-	// fold for what equals it but for case; ok is false where that cannot be said.
+	// fold for what equals it but for case; ok is false where that cannot be
+	// said. Of an inexact column they are all texts of which v may be computed,
+	// but for the case of their letters.
 	Words func(v Value, fold bool) (words []Value, ok bool)
+	// Filled, if set, says that a row without a value of its own may be given one
+	// by what other columns know of it, and returns which values of those may
+	// give it one of values, letters folded; ok is false where that cannot be said.
+	Filled func(values []Value) (by []Filling, ok bool)
 	// Dropped says that the source has no such column: it is always missing.
 	Dropped bool
 	// Blank says that an empty text is a missing value.
 	Blank bool
+}
+
+// Filling is values of another column that a value is looked up by. Its mapping
+// is not filled itself.
+type Filling struct {
+	Mapping Mapping
+	Values  []Value
 }
 
 // Bounds on what is written into a query.
@@ -221,6 +234,10 @@ func needed(e Expr) (columns []*Column, missing bool) {
 
 // present is the condition that a column has a value.
 func (t *translator) present(m Mapping) bounds {
+	if m.Filled != nil {
+		m.Filled = nil
+		return bounds{over: esq.MatchAll{}, under: t.present(m).under}
+	}
 	switch {
 	case m.Dropped:
 		return never()
@@ -255,7 +272,7 @@ func (m Mapping) notBlank(b bounds) bounds {
 // pushed is a condition on a column that ask asks of a field.
 func (t *translator) pushed(c *Column, ask func(Field) bounds) bounds {
 	m := t.mapping(c)
-	if m.Dropped || len(m.Fields) == 0 || m.Inexact || m.Words != nil {
+	if m.Dropped || len(m.Fields) == 0 || m.Inexact || m.Words != nil || m.Filled != nil {
 		return atMost(t.present(m).over)
 	}
 	return candidates(m.Fields, ask)
@@ -277,14 +294,37 @@ func candidates(fields []Field, ask func(Field) bounds) bounds {
 	return settle(bounds{over: esq.Or(overs...), under: esq.Or(unders...)})
 }
 
-// equals is the condition that a column has one of the values.
+// equals is the condition that a column has one of the values, its own or one
+// that it was given.
 func (t *translator) equals(c *Column, values []Value, fold bool) bounds {
 	m := t.mapping(c)
+	if len(values) == 0 {
+		return never()
+	}
+	if m.Filled == nil {
+		return t.has(m, values, fold)
+	}
+	by, ok := m.Filled(values)
+	m.Filled = nil
+	own := t.has(m, values, fold)
+	if !ok {
+		return settle(bounds{over: esq.MatchAll{}, under: own.under})
+	}
+	overs := []esq.Query{own.over}
+	for _, other := range by {
+		overs = append(overs, t.has(other.Mapping, other.Values, true).over)
+	}
+	return settle(bounds{over: esq.Or(overs...), under: own.under})
+}
+
+// has is the condition that the values of a mapping, as they are before any is
+// filled in, have one of the values.
+func (t *translator) has(m Mapping, values []Value, fold bool) bounds {
 	present := atMost(t.present(m).over)
 	switch {
 	case len(values) == 0:
 		return never()
-	case m.Dropped, len(m.Fields) == 0, m.Inexact, len(values) > maxTerms:
+	case m.Dropped, len(m.Fields) == 0, m.Inexact && m.Words == nil, len(values) > maxTerms:
 		return present
 	case m.Words == nil:
 		return candidates(m.Fields, func(f Field) bounds { return f.equals(values, fold) })
@@ -295,6 +335,8 @@ func (t *translator) equals(c *Column, values []Value, fold bool) bounds {
 		return present
 	case len(words) == 0:
 		return never()
+	case m.Inexact:
+		return atMost(candidates(m.Fields, func(f Field) bounds { return f.equals(words, true) }).over)
 	}
 	return candidates(m.Fields, func(f Field) bounds {
 		as := f.equals(words, false)

@@ -58,6 +58,29 @@ func someWords(v Value, fold bool) ([]Value, bool) {
 	return words, true
 }
 
+// madeSource has columns that are not their fields' values alone besides.
+func madeSource() columnsOf {
+	src := someSource()
+	src["spelt"] = Mapping{Fields: []Field{{Name: "f.spelt", Type: "keyword"}}, Inexact: true, Words: someWords}
+	src["fill"] = Mapping{Fields: []Field{{Name: "f.fill", Type: "keyword"}}, Filled: someFillings}
+	src["given"] = Mapping{Dropped: true, Filled: someFillings}
+	return src
+}
+
+// someFillings gives "x" by another column, and cannot say what gives "?".
+func someFillings(values []Value) ([]Filling, bool) {
+	by := Filling{Mapping: field("f.other", "keyword")}
+	for _, v := range values {
+		switch v {
+		case esq.Str("x"):
+			by.Values = append(by.Values, esq.Str("by x"))
+		case esq.Str("?"):
+			return nil, false
+		}
+	}
+	return []Filling{by}, true
+}
+
 func someSets(r Ref) *Set {
 	switch r.Name {
 	case "st.few":
@@ -123,6 +146,26 @@ func TestTranslate(t *testing.T) {
 		{`kw in all(st.many)`, present("f.kw"), false},
 		{`kw in all(st.unknown)`, present("f.kw"), false},
 		{`kw not in all(st.unknown)`, all, false},
+		// texts of which an inexact column may be computed
+		{`spelt == "FileD"`, or(foldTerm("f.spelt", `"filed"`), foldTerm("f.spelt", `"old"`)), false},
+		{`spelt != "FileD"`, all, false},
+		{`spelt == "filed"`, none, true},
+		{`spelt == 5`, present("f.spelt"), false},
+		{`startsWith(spelt, "F")`, present("f.spelt"), false},
+		// columns that are filled by others
+		{`fill == "x"`, or(term("f.fill", `"x"`), foldTerm("f.other", `"by x"`)), false},
+		{`fill != "x"`, not(term("f.fill", `"x"`)), false},
+		{`fill == "y"`, term("f.fill", `"y"`), false},
+		{`fill == "?"`, all, false},
+		{`fill == null`, not(exists("f.fill")), false},
+		{`fill != null`, all, false},
+		{`startsWith(fill, "x")`, all, false},
+		{`fill < "x"`, all, false},
+		{`given : "x"`, foldTerm("f.other", `"by x"`), false},
+		{`not given == "x"`, all, false},
+		{`given == "y"`, none, true},
+		{`given == null`, all, false},
+		{`given != null`, all, false},
 		// presence
 		{`kw != null`, present("f.kw"), false},
 		{`kw == null`, not(exists("f.kw")), false},
@@ -215,7 +258,7 @@ func TestTranslate(t *testing.T) {
 		{`not (kw == "a" or length(kw2) > 3)`, not(term("f.kw", `"a"`)), false},
 		{`kw == "a" or length(kw2) > 3`, or(term("f.kw", `"a"`), present("f.kw2")), false},
 	}
-	source := someSource()
+	source := madeSource()
 	source["two"] = Mapping{Fields: []Field{{Name: "f.first", Type: "keyword"}, {Name: "f.second.leaf", Type: "flattened"}}}
 	for _, tt := range tests {
 		e, err := ParseExpr(tt.text)
