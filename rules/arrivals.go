@@ -51,7 +51,7 @@ func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*A
 	checked := map[*source]bool{}
 	for _, stage := range r.plan.stages {
 		for _, src := range stage.sources {
-			f := &fetch{stage: stage}
+			f := &fetch{stage: stage, users: r.users}
 			caps, err := s.fieldCaps(ctx, f, src)
 			if err != nil {
 				return nil, err

@@ -252,9 +252,8 @@ func (c *compiler) folds(s *stage, column string) bool {
 		if t.absent {
 			continue
 		}
-		for _, conjunct := range eql.Conjuncts(t.join) {
-			eq, ok := eql.AsEquality(conjunct)
-			if !ok || !eq.Fold {
+		for _, eq := range equalities(t.join) {
+			if !eq.Fold {
 				continue
 			}
 			for _, ref := range append(eql.Refs(eq.Left), eql.Refs(eq.Right)...) {
@@ -265,6 +264,20 @@ func (c *compiler) folds(s *stage, column string) bool {
 		}
 	}
 	return false
+}
+
+// equalities are those that a join consists of, whether all of them must hold or
+// some.
+func equalities(join eql.Expr) []eql.Equality {
+	var out []eql.Equality
+	for _, conjunct := range eql.Conjuncts(join) {
+		if eq, ok := eql.AsEquality(conjunct); ok {
+			out = append(out, eq)
+		} else if either, ok := conjunct.(*eql.Binary); ok && either.Op == eql.Or {
+			out = slices.Concat(out, equalities(either.L), equalities(either.R))
+		}
+	}
+	return out
 }
 
 // compilePattern hands the stages to the stitcher.

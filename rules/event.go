@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,7 @@ type event struct {
 	stream    string // the data stream or, without one, what the index is called whatever its generation
 	time      int64  // Unix ms
 	values    [][]esq.Value
+	filled    []fill // which of them the user map gave
 }
 
 // row is what the stitcher sees of an event or a group of events.
@@ -31,18 +34,23 @@ type reader struct {
 	stage  *stage
 	source *source
 	fields []esq.Field
-	// at[i] are the positions in fields of the candidates of column i.
+	// at[i] are the positions in fields of the candidates of column i, domain[i]
+	// that of its accounts' domain.
 	at     [][]int
+	domain []int
 	time   int
 	stream [3]int // data_stream.type, .dataset, .namespace
 }
 
 func newReader(s *stage, src *source) *reader {
-	r := &reader{stage: s, source: src, at: make([][]int, len(s.columns))}
+	r := &reader{stage: s, source: src, at: make([][]int, len(s.columns)), domain: make([]int, len(s.columns))}
 	for i, name := range s.columns {
 		c := src.column(name)
 		for _, field := range c.from {
 			r.at[i] = append(r.at[i], r.want(esq.Field{Path: field, Where: c.where}))
+		}
+		if c.domain != "" {
+			r.domain[i] = r.want(esq.Field{Path: c.domain})
 		}
 	}
 	r.time = r.want(esq.Field{Path: src.time})
@@ -55,7 +63,7 @@ func newReader(s *stage, src *source) *reader {
 // want adds a field to the search and returns its position.
 func (r *reader) want(f esq.Field) int {
 	for i, have := range r.fields {
-		if have.Path == f.Path && len(have.Where) == 0 && len(f.Where) == 0 {
+		if have.Path == f.Path && maps.Equal(have.Where, f.Where) {
 			return i
 		}
 	}
@@ -96,6 +104,9 @@ func (r *reader) column(h esq.Hit, i int, c column) []esq.Value {
 			}
 			continue
 		}
+		if c.domain != "" {
+			values = inDomain(values, h.Values[r.domain[i]])
+		}
 		var kept []esq.Value
 		for _, v := range values {
 			if v = c.value(v); v != esq.Str("") {
@@ -107,6 +118,23 @@ func (r *reader) column(h esq.Hit, i int, c column) []esq.Value {
 		}
 	}
 	return nil
+}
+
+// inDomain writes names as DOMAIN\name, where they are not written so already.
+// Of several domains nobody can tell which is whose.
+func inDomain(names, domains []esq.Value) []esq.Value {
+	out := slices.Clone(names)
+	for i, v := range names {
+		name, _ := v.Str()
+		if strings.Contains(name, `\`) {
+			continue
+		}
+		out[i] = esq.Str("")
+		if len(domains) == 1 {
+			out[i] = esq.Str(domains[0].String() + `\` + name)
+		}
+	}
+	return out
 }
 
 // value is a source's value in the view's words.

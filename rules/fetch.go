@@ -8,6 +8,7 @@ import (
 
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/eql"
+	"github.com/stitchdetect/stitch/rules/people"
 )
 
 // maxBroken is how many documents a warning names.
@@ -36,6 +37,7 @@ type fetch struct {
 	sets   []*eql.Set          // of the stage's all(...)
 	narrow []eql.Expr          // what its neighbours ask of it
 	known  map[string]*eql.Set // the sets that narrow speaks of
+	users  *people.Map         // nil: none
 }
 
 // query is what a source is asked: everything the stage could accept, and
@@ -46,7 +48,15 @@ func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
 
 // and is query at the time that when asks for.
 func (f *fetch) and(when esq.Query, src *source, caps map[string]esq.FieldCap) esq.Query {
-	mapping := &sourceColumns{source: src, caps: caps, view: f.stage.view != nil}
+	return f.ask(when, f.mapping(src, caps))
+}
+
+func (f *fetch) mapping(src *source, caps map[string]esq.FieldCap) *sourceColumns {
+	return &sourceColumns{source: src, caps: caps, view: f.stage.view != nil, users: f.users, has: f.stage.columns}
+}
+
+func (f *fetch) ask(when esq.Query, mapping *sourceColumns) esq.Query {
+	src := mapping.source
 	parts := []esq.Query{when, src.filter}
 	if f.stage.cond != nil {
 		q, _ := eql.Translate(f.stage.cond, mapping, func(ref eql.Ref) *eql.Set {
@@ -72,7 +82,11 @@ func (f *fetch) columns(src *source) []string {
 		fields = append(fields, src.ingest)
 	}
 	for _, name := range f.stage.columns {
-		fields = append(fields, src.column(name).from...)
+		c := src.column(name)
+		fields = append(fields, c.from...)
+		if c.domain != "" {
+			fields = append(fields, c.domain)
+		}
 	}
 	slices.Sort(fields)
 	fields = slices.DeleteFunc(slices.Compact(fields), func(s string) bool { return strings.ContainsAny(s, "*") })
@@ -102,19 +116,53 @@ type sourceColumns struct {
 	source *source
 	caps   map[string]esq.FieldCap
 	view   bool
+	users  *people.Map // nil: none
+	has    []string    // the columns of an event
+	// anyone says that what the user map may fill is not narrowed by it, and
+	// looked says that something was.
+	anyone, looked bool
 }
 
 // Column implements [eql.Source].
 func (s *sourceColumns) Column(name string) eql.Mapping {
+	m := s.own(name)
+	if s.view && s.users != nil {
+		m.Filled = s.filled(name)
+	}
+	return m
+}
+
+// own is how a column comes out of the documents, without the user map.
+func (s *sourceColumns) own(name string) eql.Mapping {
 	c := s.source.column(name)
 	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0, Blank: s.view}
 	for _, field := range c.from {
 		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field), Silent: s.caps[field].Silent})
 	}
-	if c.words != nil {
+	switch {
+	case c.words == nil && (c.as.names() || c.as == asLower):
+		m.Words = c.spellings
+	case c.words != nil:
 		m.Words = c.sourceWords
+		if c.as != asIs {
+			m.Words = nil
+		}
 	}
 	return m
+}
+
+// spellings are the texts of which the column may compute a value; of an
+// account also its name alone, where the domain is another field.
+func (c column) spellings(v esq.Value, fold bool) ([]esq.Value, bool) {
+	texts, ok := c.as.spellings(v, fold)
+	var out []esq.Value
+	for _, text := range texts {
+		out = append(out, esq.Str(text))
+		if _, name, found := strings.Cut(text, `\`); found && c.domain != "" {
+			out = append(out, esq.Str(name))
+		}
+	}
+	return out, ok
 }
 
 // undecidable is a type that no engine has: of a field with it nothing is
@@ -173,6 +221,7 @@ type searcher struct {
 	caps     map[asked]map[string]esq.FieldCap
 	stats    esq.Stats
 	warnings []string
+	unknown  []UserMisses
 }
 
 func newSearcher(eng esq.Searcher, r *Rule) searcher {
@@ -240,16 +289,20 @@ func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fet
 		if err != nil {
 			return nil, 0, err
 		}
-		read := newReader(f.stage, src)
-		search := esq.Search{Indices: src.index, Query: f.query(src, caps), Time: src.time, Fields: read.fields}
-		unreadable := int64(0)
+		read, fill := newReader(f.stage, src), newFiller(f.users, f.stage)
+		mapping := f.mapping(src, caps)
+		search := esq.Search{Indices: src.index, Query: f.ask(f.time.query(src.time), mapping), Time: src.time, Fields: read.fields}
+		var misses UserMisses
 		stats, err := s.engine.Search(ctx, search, func(h esq.Hit) error {
 			e, ok := read.event(h)
 			if !ok {
-				unreadable++
 				s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
-			} else if f.accepts(e) {
+				return nil
+			}
+			unknown := fill.fill(e)
+			if f.accepts(e) {
 				accepted = append(accepted, e)
+				misses.note(unknown, 1)
 			}
 			if len(accepted) > s.rule.MaxRows {
 				return &TooManyRowsError{Stage: f.stage.id, Max: s.rule.MaxRows}
@@ -261,6 +314,12 @@ func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fet
 		}
 		s.note(stats)
 		fetched += stats.Hits
+		if mapping.looked {
+			if misses, err = s.misses(ctx, f, src, caps); err != nil {
+				return nil, 0, err
+			}
+		}
+		s.missed(f.stage, src, misses)
 	}
 	return accepted, fetched, nil
 }

@@ -194,7 +194,7 @@ func (l *loader) checkDuplicates() {
 // compileRule checks what a file says and makes the rule that runs.
 func compileRule(f *file, spec *ruleSpec, views map[string]*view) *Rule {
 	c := &compiler{file: f, spec: spec, views: views}
-	r := &Rule{Meta: c.readMeta(), File: f.name, Lateness: 24 * time.Hour, Settle: time.Minute, MaxRows: 1_000_000}
+	r := &Rule{Meta: c.readMeta(), File: f.name, Lateness: 24 * time.Hour, Settle: time.Minute, MaxRows: 1_000_000, userMap: true}
 	c.refuseUnsupported()
 	switch spec.Type {
 	case "query":
@@ -291,6 +291,9 @@ func (c *compiler) readTimes(r *Rule) {
 		}
 		*into = d
 	}
+	if s.UserMap != nil {
+		r.userMap = *s.UserMap
+	}
 	if s.MaxRows != nil {
 		r.MaxRows = *s.MaxRows
 		if r.MaxRows < 1 {
@@ -362,6 +365,9 @@ func (c *compiler) fingerprint(r *Rule) string {
 		s.Stages, s.Alert, slices.Sorted(maps.Keys(views)), views,
 	} {
 		_ = enc.Encode(part) // strings, maps and lists of them always encode, and a hash takes every write
+	}
+	if s.UserMap != nil {
+		_ = enc.Encode(*s.UserMap)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }

@@ -43,7 +43,7 @@ func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, er
 	if err != nil {
 		return nil, err
 	}
-	out := &Result{Stages: e.result, Stats: e.search.stats, Warnings: e.search.warnings}
+	out := &Result{Stages: e.result, Stats: e.search.stats, Warnings: e.search.warnings, UserMisses: e.search.unknown}
 	if !whole {
 		return out, nil
 	}
@@ -197,7 +197,7 @@ func (e *evaluation) counts(ctx context.Context) ([]int64, error) {
 		if len(e.stages) == 1 || len(s.sets) > 0 || s.absent {
 			continue
 		}
-		n, err := e.search.count(ctx, &fetch{stage: s, time: e.time})
+		n, err := e.search.count(ctx, &fetch{stage: s, time: e.time, users: e.search.rule.users})
 		if err != nil {
 			return nil, err
 		}
@@ -233,7 +233,7 @@ func (e *evaluation) fetchStage(ctx context.Context, i int, known [][]*row) erro
 		return err
 	}
 	n := &narrower{evaluation: e, stage: i, rows: known, sets: map[string]*eql.Set{}}
-	f := &fetch{stage: s, time: e.narrowTime(i, known), sets: e.sets[i], narrow: n.conditions(), known: n.sets}
+	f := &fetch{stage: s, time: e.narrowTime(i, known), sets: e.sets[i], narrow: n.conditions(), known: n.sets, users: e.search.rule.users}
 	if f.time.from > f.time.to {
 		e.rows[i] = []*row{}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/rules/people"
 )
 
 // Rule is a rule that runs: checked, bound to its views, never changed after
@@ -40,7 +41,9 @@ type Rule struct {
 	// stages, its views.
 	Fingerprint string
 
-	plan plan
+	plan    plan
+	userMap bool        // user_map in the file: whether With has an effect
+	users   *people.Map // nil: none
 }
 
 // Indices returns the names and patterns of all indices that the rule looks at,
@@ -133,6 +136,9 @@ type Result struct {
 	// that a person should know: an index pattern that matches nothing, a
 	// document without a time.
 	Warnings []string
+	// UserMisses says where the user map did not know people, by source; empty
+	// without a map.
+	UserMisses []UserMisses
 }
 
 // StageResult is what one stage brought.

@@ -18,7 +18,7 @@ import (
 var day = time.Date(2026, time.March, 10, 0, 0, 0, 0, time.UTC)
 
 // engineOf holds documents, one a line: INDEX ID TIME-OF-DAY JSON-FIELDS.
-func engineOf(t *testing.T, lines string) *memory.Engine {
+func engineOf(t testing.TB, lines string) *memory.Engine {
 	t.Helper()
 	m := memory.New(memory.Options{Now: func() time.Time { return day }})
 	var data strings.Builder

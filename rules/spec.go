@@ -43,6 +43,7 @@ type ruleSpec struct {
 	Lateness    string   `toml:"lateness"`
 	Settle      string   `toml:"settle"`
 	MaxRows     *int     `toml:"max_rows"`
+	UserMap     *bool    `toml:"user_map"`
 
 	presentationSpec
 	unsupportedSpec
@@ -134,9 +135,10 @@ type sourceSpec struct {
 
 // columnSpec is a column written as a table.
 type columnSpec struct {
-	From  any            `toml:"from"`
-	As    string         `toml:"as"`
-	Where map[string]any `toml:"where"`
-	Map   map[string]any `toml:"map"`
-	Weak  string         `toml:"weak"`
+	From   any            `toml:"from"`
+	Domain string         `toml:"domain"` // the field with the domain of accounts that are names alone
+	As     string         `toml:"as"`
+	Where  map[string]any `toml:"where"`
+	Map    map[string]any `toml:"map"`
+	Weak   string         `toml:"weak"`
 }

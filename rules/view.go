@@ -32,11 +32,12 @@ type source struct {
 
 // column is how a source carries a column.
 type column struct {
-	from  []string // candidate fields, the first that has a value counts; none: never has one
-	where map[string]string
-	as    normal
-	words map[string]string // the source's word -> the view's word
-	weak  string            // what an alert says that a row without a value is part of
+	from   []string // candidate fields, the first that has a value counts; none: never has one
+	where  map[string]string
+	as     normal
+	words  map[string]string // the source's word -> the view's word
+	domain string            // of as = "account": the field with the domain of a name
+	weak   string            // what an alert says that a row without a value is part of
 }
 
 // column returns how s carries the named column; one that is not listed is
@@ -155,6 +156,9 @@ func (f *file) readColumn(at []string, name string, value any) column {
 		f.problem(at, "column %s must be a field, a list of fields or a table, not %s", name, kindOf(value))
 	}
 	c := column{from: f.readFrom(at, name, spec.From), as: f.readNormal(at, spec.As), weak: strings.TrimSpace(spec.Weak)}
+	if c.domain = spec.Domain; c.domain != "" && c.as != asAccount {
+		f.problem(at, "domain is for as = \"account\" only; remove it")
+	}
 	c.where = f.words(at, "where", spec.Where)
 	c.words = f.words(at, "map", spec.Map)
 	return c

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -50,7 +51,8 @@ func (s *stage) read(column string) {
 	}
 }
 
-// weakness is what the sources say about the values that these events lack.
+// weakness is what the sources say about the values that these events lack,
+// and which values they owe to the user map.
 func (s *stage) weakness(events []*event) []string {
 	var notes []string
 	for _, name := range s.reads {
@@ -61,6 +63,13 @@ func (s *stage) weakness(events []*event) []string {
 			}
 			if weak := e.source.column(name).weak; weak != "" {
 				notes = append(notes, s.id+": "+weak)
+			}
+		}
+	}
+	for _, e := range events {
+		for _, given := range e.filled {
+			if slices.Contains(s.reads, given.column) {
+				notes = append(notes, fmt.Sprintf("%s: %s by the user map (%s)", s.id, given.column, given.by))
 			}
 		}
 	}

@@ -22,9 +22,10 @@ func imports() map[string][]string {
 	return map[string][]string{
 		"cmd/stitch":      anything,
 		"cmd/stitch/demo": {},
-		"scheduler":       {"rules", "rules/sequence", "esq", "mappings"},
+		"scheduler":       {"rules", "rules/people", "rules/sequence", "esq", "mappings"},
 		"mappings":        {"esq"},
-		"rules":           {"rules/sequence", "esq", "esq/eql", "esq/kuery"},
+		"rules":           {"rules/people", "rules/sequence", "esq", "esq/eql", "esq/kuery"},
+		"rules/people":    {"esq", "esq/eql"},
 		"rules/format":    {},
 		"rules/elastic":   {"rules/format"},
 		"rules/lint":      {"rules", "esq/eql", "esq/kuery"},

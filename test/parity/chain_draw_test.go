@@ -10,6 +10,22 @@ import (
 // The rows of the event-level rule, with what each source can know. A missing
 // value is "".
 
+// Object ids and the SIDs that Windows makes of them.
+const (
+	firstID  = "588d7c15-8565-448e-bc2d-57f2b7c4c58a"
+	firstSID = "S-1-12-1-1485667349-1150190949-4065799612-2328216759"
+	otherID  = "00000001-0002-0000-0300-000004000000"
+	otherSID = "S-1-12-1-1-2-3-4"
+	noID     = "00000000-0000-0000-0000-000000000000"
+)
+
+func entraIDs() []string {
+	return []string{firstID, otherID, "588D7C15-8565-448E-BC2D-57F2B7C4C58A", "{588d7c15-8565-448e-bc2d-57f2b7c4c58a}", noID, "o1", ""}
+}
+func sids() []string {
+	return []string{"S-1-5-21-1", "S-1-5-18", firstSID, otherSID, "S-1-12-1-0-0-0-0", firstSID + "-1", ""}
+}
+
 type download struct {
 	document                     string
 	time                         int64
@@ -35,9 +51,9 @@ type mount struct {
 }
 
 type fileCopy struct {
-	document                        string
-	time                            int64
-	action, email, host, name, path string
+	document                                  string
+	time                                      int64
+	action, email, oid, sid, host, name, path string
 }
 
 // auditRecord begins a document of the unified audit log, as the integration or
@@ -105,16 +121,16 @@ func (w *writer) cloudAppAlert(t *rapid.T, a report) document {
 	return d
 }
 
-// endpointFile is a write as Elastic Defend tells it: it does not know the
-// account's name in Entra.
-func (w *writer) endpointFile(t *rapid.T, e deviceFileEvent) document {
+// endpointFile is a write as Elastic Defend tells it: of the account it knows the
+// SID alone.
+func (w *writer) endpointFile(t *rapid.T, e deviceFileEvent, sid string) document {
 	d := w.start(t, "c", "endpoint.events.file", e.TimeGenerated)
 	d.fields["event.category"] = "file"
 	d.fields["event.action"] = "creation"
 	d.put("file.name", e.FileName)
 	d.put("file.path", e.FolderPath)
 	d.put("host.id", e.DeviceId)
-	d.fields["user.id"] = "S-1-5-21-1"
+	d.put("user.id", sid)
 	d.fields["user.name"] = "a"
 	return d
 }
@@ -156,6 +172,7 @@ func drawChains(t *rapid.T, from int64) *chainCase {
 	for range rapid.IntRange(1, 3).Draw(t, "stories") {
 		start := from + rapid.SampledFrom([]int64{12 * hour, 24 * hour, 1, 0, -1, -12 * hour, -24 * hour, 36 * hour, 48 * hour}).Draw(t, "start")
 		s := drawStory(t, start)
+		s.oid = rapid.SampledFrom(entraIDs()).Draw(t, "Entra id")
 		for range rapid.IntRange(1, 3).Draw(t, "downloads") {
 			c.download(t, s)
 		}
@@ -208,7 +225,7 @@ func (c *chainCase) download(t *rapid.T, s story) {
 	}
 	render := func() document { return c.writer.auditDownload(t, e) }
 	if e.source == "m365_defender" {
-		e.oid = mostly(t, s.oid, objectIDs(), "object id")
+		e.oid = mostly(t, s.oid, entraIDs(), "object id")
 		row := cloudAppEvent{TimeGenerated: e.time, ActionType: e.action, Application: "SharePoint",
 			AccountObjectId: e.oid, IPAddress: e.ip, UserId: e.email, SourceFileName: e.name}
 		render = func() document { return c.writer.cloudAppEvent(t, row) }
@@ -238,7 +255,7 @@ func (c *chainCase) alert(t *rapid.T, s story) {
 	var render func() document
 	switch a.source {
 	case "microsoft_sentinel":
-		a.oids = several(s.oid, objectIDs(), "object id")
+		a.oids = several(s.oid, entraIDs(), "object id")
 		a.ips = several(s.ip, append(addresses(), "unknown"), "address")
 		row := securityAlert{TimeGenerated: a.time, AlertName: a.name, Status: a.status}
 		for _, ip := range a.ips {
@@ -278,11 +295,19 @@ func (c *chainCase) copy(t *rapid.T, s story, from int64) {
 	if folder := mostly(t, s.folder, append(folders(), "/Volumes/DATA/", "/volumes/data/", "/Volumes/DATA2/"), "folder"); folder != "" {
 		e.FolderPath = folder + e.FileName
 	}
-	render := func() document { return c.writer.deviceFileEvent(t, e) }
-	row := fileCopy{time: e.TimeGenerated, action: e.ActionType, email: e.InitiatingProcessAccountUpn, host: e.DeviceId, name: e.FileName, path: e.FolderPath}
-	if oneIn(t, 8, "agent's copy") {
-		row.email = ""
-		render = func() document { return c.writer.endpointFile(t, e) }
+	row := fileCopy{
+		time: e.TimeGenerated, action: e.ActionType, email: e.InitiatingProcessAccountUpn, host: e.DeviceId, name: e.FileName, path: e.FolderPath,
+		oid: mostly(t, "", entraIDs(), "object id"), sid: mostly(t, firstSID, sids(), "SID"),
+	}
+	render := func() document {
+		d := c.writer.deviceFileEvent(t, e)
+		d.put("m365_defender.event.initiating_process.account_object_id", row.oid)
+		d.put("user.id", row.sid)
+		return d
+	}
+	if oneIn(t, 4, "agent's copy") {
+		row.action, row.email, row.oid = "FileCreated", "", ""
+		render = func() document { return c.writer.endpointFile(t, e, row.sid) }
 	}
 	row.document = c.writer.add(render())
 	c.events.copies = append(c.events.copies, row)

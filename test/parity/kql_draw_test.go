@@ -240,7 +240,7 @@ func (c *kustoCase) noise(t *rapid.T, s story) {
 		w.add(w.cloudAppAlert(t, report{time: when - hour, name: alertNames()[0], status: "New", emails: []string{s.user}, ips: []string{s.ip}, source: "o365"}))
 	}
 	if oneIn(t, 4, "agent's copy") {
-		w.add(w.endpointFile(t, deviceFileEvent{TimeGenerated: when, FileName: s.name, FolderPath: s.folder + s.name, DeviceId: "agent"}))
+		w.add(w.endpointFile(t, deviceFileEvent{TimeGenerated: when, FileName: s.name, FolderPath: s.folder + s.name, DeviceId: "agent"}, "S-1-5-21-1"))
 	}
 	if oneIn(t, 4, "agent's mount") {
 		w.add(w.endpointMount(t, mount{time: when, host: "agent", letter: s.letter}))
