@@ -88,7 +88,11 @@ func (s *Scheduler) coverage(ctx context.Context, rule *rules.Rule, now time.Tim
 // pending asks anew which chains wait to be judged.
 func (s *Scheduler) pending(ctx context.Context, rule *rules.Rule, l ledger, now time.Time) ([]rules.Pending, error) {
 	closed := l.closed(rule, l.coveredUntil())
-	result, err := s.evaluate(ctx, rule, s.engine, rules.Window{From: closed.Add(-rule.Span), To: later(now, closed), Closed: closed})
+	bound, err := s.withUsers(ctx, rule)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.evaluate(ctx, bound, s.engine, rules.Window{From: closed.Add(-rule.Span), To: later(now, closed), Closed: closed})
 	if err != nil {
 		return nil, fmt.Errorf("look for what is pending: %w", err)
 	}

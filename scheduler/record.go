@@ -40,6 +40,7 @@ type runRecord struct {
 	Engine          recordEngine  `json:"engine"`
 	Stages          []recordStage `json:"stages"`
 	Alerts          Counts        `json:"alerts"`
+	UserMisses      []userMiss    `json:"user_misses"`
 	Warnings        []string      `json:"warnings"`
 	WarningsOmitted int           `json:"warnings_omitted"`
 	Outcome         string        `json:"outcome"` // success or failure, as ECS has them
@@ -68,6 +69,15 @@ type recordEngine struct {
 	Broken   int64 `json:"broken"` // documents that could not be placed in time
 }
 
+// userMiss counts rows of people whom the user map does not know. Who they are
+// stands in the warnings.
+type userMiss struct {
+	Stage  string `json:"stage"`
+	View   string `json:"view"`
+	Source string `json:"source"`
+	Rows   int64  `json:"rows"`
+}
+
 type recordStage struct {
 	Stage     string `json:"stage"`
 	Documents int64  `json:"documents"`
@@ -84,7 +94,7 @@ func recordOf(r Report, replay bool) runRecord {
 		Windows: r.Windows, Late: r.Late(), Sources: []sourceCount{},
 		Started: mappings.Time(r.Started), Finished: mappings.Time(r.Finished),
 		TookMS: r.Finished.Sub(r.Started).Milliseconds(),
-		Stages: []recordStage{}, Alerts: r.Alerts, Warnings: []string{}, Outcome: "success",
+		Stages: []recordStage{}, Alerts: r.Alerts, UserMisses: []userMiss{}, Warnings: []string{}, Outcome: "success",
 	}
 	if r.Err != nil {
 		rec.Outcome = "failure"
@@ -106,6 +116,9 @@ func recordOf(r Report, replay bool) runRecord {
 	rec.Engine = recordEngine{stats.Requests, stats.Hits, stats.Took.Milliseconds(), stats.BrokenCount}
 	for _, s := range r.Result.Stages {
 		rec.Stages = append(rec.Stages, recordStage(s))
+	}
+	for _, m := range r.Result.UserMisses {
+		rec.UserMisses = append(rec.UserMisses, userMiss{m.Stage, m.View, m.Source, m.Rows})
 	}
 	for _, w := range r.Result.Warnings[:min(len(r.Result.Warnings), maxWarnings)] {
 		rec.Warnings = append(rec.Warnings, bounded(w))

@@ -9,6 +9,7 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/rules/people"
 )
 
 // Options say what a scheduler runs, on what. Rules and Engine are required.
@@ -36,11 +37,17 @@ type Options struct {
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
+	// Users reads the user map, at the beginning of each run; there is none if nil.
+	Users Users
 	// Arrivals is (*rules.Rule).Arrivals if nil.
 	Arrivals Arrivals
 	// Evaluate is (*rules.Rule).Run if nil.
 	Evaluate Evaluate
 }
+
+// Users reads the map that tells which identities are one person's. A run
+// without it would be a run over less, and fails.
+type Users func(ctx context.Context, eng esq.Searcher) (*people.Map, error)
 
 // Arrivals asks what became searchable for a rule in a slice of time.
 type Arrivals func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error)
@@ -60,6 +67,7 @@ type Scheduler struct {
 	holder      string
 	leasePeriod time.Duration
 	retention   time.Duration // not positive: for ever
+	users       Users
 	arrivals    Arrivals
 	evaluate    Evaluate
 
@@ -75,7 +83,7 @@ func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
-		arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
+		users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
 		s.clock = SystemClock{}
@@ -109,6 +117,18 @@ func New(o Options) *Scheduler {
 		}
 	}
 	return s
+}
+
+// withUsers returns a rule as it runs with the user map of this moment.
+func (s *Scheduler) withUsers(ctx context.Context, r *rules.Rule) (*rules.Rule, error) {
+	if s.users == nil {
+		return r, nil
+	}
+	users, err := s.users(ctx, s.engine)
+	if err != nil {
+		return nil, err
+	}
+	return r.With(users), nil
 }
 
 // live returns the runner for the present time.

@@ -210,10 +210,11 @@ func TestRunRecord(t *testing.T) {
 				return nil, &esq.PartialError{Op: "search", Reason: strings.Repeat("é", 5000)}
 			}
 			return &rules.Result{
-				Alerts:   []rules.Alert{{ID: "1", Anchor: day}},
-				Stages:   []rules.StageResult{{Stage: "one", Documents: 4, Rows: 2}, {Stage: "two", Skipped: true}},
-				Stats:    esq.Stats{Requests: 7, Hits: 9, Took: time.Second, BrokenCount: 1},
-				Warnings: warnings,
+				Alerts:     []rules.Alert{{ID: "1", Anchor: day}},
+				Stages:     []rules.StageResult{{Stage: "one", Documents: 4, Rows: 2}, {Stage: "two", Skipped: true}},
+				Stats:      esq.Stats{Requests: 7, Hits: 9, Took: time.Second, BrokenCount: 1},
+				Warnings:   warnings,
+				UserMisses: []rules.UserMisses{{Stage: "one", View: "v", Source: "s", Rows: 3, Examples: []string{"who@example.com"}}},
 			}, nil
 		},
 	})
@@ -247,9 +248,10 @@ func TestRunRecord(t *testing.T) {
 			map[string]any{"stage": "one", "view": "v", "source": "s", "count": 5.0, "late": 3.0, "no_index": false},
 			map[string]any{"stage": "two", "count": 0.0, "late": 0.0, "no_index": true},
 		},
-		"started": now, "finished": now, "took_ms": 0.0, "outcome": "success", "warnings_omitted": 20.0,
-		"engine": map[string]any{"requests": 9.0, "hits": 9.0, "took_ms": 1000.0, "broken": 1.0},
-		"alerts": map[string]any{"created": 1.0, "updated": 0.0, "unchanged": 0.0, "retracted": 0.0, "kept": 0.0, "left_deleted": 0.0},
+		"started": now, "finished": now, "took_ms": 0.0, "outcome": "success", "warnings_omitted": 21.0,
+		"user_misses": []any{map[string]any{"stage": "one", "view": "v", "source": "s", "rows": 3.0}},
+		"engine":      map[string]any{"requests": 9.0, "hits": 9.0, "took_ms": 1000.0, "broken": 1.0},
+		"alerts":      map[string]any{"created": 1.0, "updated": 0.0, "unchanged": 0.0, "retracted": 0.0, "kept": 0.0, "left_deleted": 0.0},
 		"stages": []any{
 			map[string]any{"stage": "one", "documents": 4.0, "rows": 2.0, "skipped": false},
 			map[string]any{"stage": "two", "documents": 0.0, "rows": 0.0, "skipped": true},

@@ -16,6 +16,7 @@ import (
 type visit struct {
 	runner
 	rule  *rules.Rule
+	bound *rules.Rule // rule with the user map
 	slice rules.Window
 	until time.Time // what the turn reaches, once this run is over or not
 	now   time.Time
@@ -74,8 +75,12 @@ func (v *visit) open(ctx context.Context) error {
 
 // work evaluates what the slice brought, and writes what comes of it.
 func (v *visit) work(ctx context.Context) error {
+	var err error
+	if v.bound, err = v.withUsers(ctx, v.rule); err != nil {
+		return err
+	}
 	asked := rules.Window{From: v.slice.From.Add(-v.rule.Settle), To: v.slice.To}
-	arrived, err := v.arrivals(ctx, v.rule, v.engine, asked)
+	arrived, err := v.arrivals(ctx, v.bound, v.engine, asked)
 	if err != nil {
 		return fmt.Errorf("ask what arrived: %w", err)
 	}
@@ -83,6 +88,9 @@ func (v *visit) work(ctx context.Context) error {
 	v.report.Result = &rules.Result{Stats: arrived.Stats, Warnings: slices.Clone(arrived.Warnings)}
 	if err := v.evaluateAll(ctx, v.windows(arrived)); err != nil {
 		return err
+	}
+	for _, m := range v.report.Result.UserMisses {
+		v.report.Result.Warnings = append(v.report.Result.Warnings, m.Warning())
 	}
 	return v.writer().stamp(ctx, v.suspects.refs, v.suspects.tickets)
 }
@@ -209,6 +217,16 @@ func (v *visit) note(result *rules.Result) {
 		sum.Stages[i].Documents += s.Documents
 		sum.Stages[i].Rows += s.Rows
 		sum.Stages[i].Skipped = sum.Stages[i].Skipped && s.Skipped
+	}
+	for _, m := range result.UserMisses {
+		i := slices.IndexFunc(sum.UserMisses, func(n rules.UserMisses) bool {
+			return n.Stage == m.Stage && n.View == m.View && n.Source == m.Source
+		})
+		if i < 0 {
+			sum.UserMisses = append(sum.UserMisses, m)
+			continue
+		}
+		sum.UserMisses[i].Add(m)
 	}
 	for _, w := range result.Warnings {
 		if !slices.Contains(sum.Warnings, w) {

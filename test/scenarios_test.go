@@ -21,6 +21,7 @@ import (
 	"github.com/stitchdetect/stitch/esq/memory"
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/rules/people"
 	"github.com/stitchdetect/stitch/scheduler"
 	"github.com/stitchdetect/stitch/test/engines"
 )
@@ -132,6 +133,19 @@ func (s scenario) embedded(t *testing.T) *memory.Engine {
 	return m
 }
 
+// users reads the scenario's user map, if it has one.
+func (s scenario) users(t *testing.T) scheduler.Users {
+	t.Helper()
+	if _, err := os.Stat(s.file("users.csv")); err != nil {
+		return nil
+	}
+	source, err := people.Open(s.file("users.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source.Map
+}
+
 func newMemory() *memory.Engine { return memory.New(memory.Options{Now: time.Now}) }
 
 // run replays the rules over the scenario's time and returns the alert
@@ -142,7 +156,7 @@ func (s scenario) run(t *testing.T, set *rules.Set, documents esq.Searcher) map[
 		esq.Searcher
 		esq.Store
 	}{documents, newMemory()}
-	sched := scheduler.New(scheduler.Options{Rules: set, Engine: engine})
+	sched := scheduler.New(scheduler.Options{Rules: set, Engine: engine, Users: s.users(t)})
 	summary, err := sched.Replay(context.Background(), s.From, s.To)
 	if err == nil {
 		err = summary.Err()

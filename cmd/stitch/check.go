@@ -19,6 +19,7 @@ type checkFlags struct {
 	output   string
 	strict   bool
 	measured bool
+	users    string
 }
 
 func checkCommand(s streams) *cobra.Command {
@@ -37,6 +38,7 @@ and, if there is none, warnings of what is probably not meant, as
 
 A warning is silenced in the rule, with the reason: [rule.lint] CODE = "reason".
 With --measure the cluster that is configured is asked how late documents come.
+With --users a user map, a CSV file, is read as strictly.
 
 Codes
 ` + codesHelp() + `
@@ -55,6 +57,7 @@ warnings; 2 if a PATH does not exist, 3 if a cluster to measure is not there.`,
 	f.flags(cmd)
 	cmd.Flags().StringVar(&f.output, "output", "text", "text, json or sarif")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit 1 if there are warnings")
+	cmd.Flags().StringVar(&f.users, "users", "", "user map to check: a .csv file")
 	cmd.Flags().BoolVar(&f.measured, "measure", false, "ask the cluster how late documents come, and warn where a rule's lateness is shorter")
 	return cmd
 }
@@ -102,6 +105,9 @@ func check(ctx context.Context, s streams, f checkFlags, paths []string) error {
 		return &exitError{code: exitUsage}
 	case len(found.Problems) > 0 || f.strict && len(found.Warnings) > 0:
 		return &exitError{code: exitProblems}
+	}
+	if f.users != "" {
+		return checkUsers(ctx, f.users)
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 type runFlags struct {
 	connection
 	rules, ids  []string
+	users       string
 	concurrency int
 	grace       time.Duration
 	reload      time.Duration // between two looks at the rule files
@@ -59,6 +60,7 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 	f.connection.flags(cmd)
 	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
 	cmd.Flags().StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id, repeatable")
+	usersFlag(cmd, &f.users, " (default STITCH_USERS, or none)")
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", 4, "how many rules run at once")
 	cmd.Flags().DurationVar(&f.grace, "grace", 10*time.Second, "how long a run in hand may go on after SIGTERM")
 	cmd.Flags().StringVar(&f.retention, "state-retention", "", "how long run records are kept, such as 90d (default STITCH_STATE_RETENTION, or 30d)")
@@ -193,16 +195,24 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	if err := mappings.Check(ctx, cluster, mappings.Names{}); err != nil {
 		return nil, err
 	}
-	return &service{f.newScheduler(set, cluster, settings.retention, log), cluster, set, paths}, nil
+	users := f.users
+	if users == "" {
+		users = settings.users
+	}
+	userMap, err := openUsers(ctx, users, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return &service{f.newScheduler(set, cluster, settings.retention, userMap, log), cluster, set, paths}, nil
 }
 
-func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, retention time.Duration, log *slog.Logger) *scheduler.Scheduler {
+func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, retention time.Duration, users scheduler.Users, log *slog.Logger) *scheduler.Scheduler {
 	grace := f.grace
 	if grace == 0 {
 		grace = -1 // none; 0 would be the scheduler's default
 	}
 	return scheduler.New(scheduler.Options{
-		Rules: set, Engine: cluster, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: retention,
+		Rules: set, Engine: cluster, Users: users, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: retention,
 	})
 }
 

@@ -36,6 +36,7 @@ comes first; each setting for itself:
   api_key_file    STITCH_API_KEY_FILE
   ca_file         STITCH_CA_FILE         PEM; trusted instead of the system's
   rules           STITCH_RULES           files and folders (a list; or as in PATH)
+  users           STITCH_USERS           user map: a .csv file, or index:NAME
   state_retention STITCH_STATE_RETENTION how long run records are kept; 30d
 
 The paths in stitch.toml are those from its own folder.`
@@ -51,6 +52,7 @@ func (c *connection) flags(cmd *cobra.Command) {
 type settings struct {
 	cluster   esq.Config
 	rules     []string
+	users     string
 	retention time.Duration // 0 if none is named
 }
 
@@ -71,7 +73,7 @@ func (c *connection) settings(s streams) (settings, error) {
 		return settings{}, err
 	}
 	from := sources{environment{s.env}, file}
-	out := settings{rules: from.first("rules")}
+	out := settings{rules: from.first("rules"), users: from.one("users")}
 	out.cluster = esq.Config{URLs: c.urls, UserAgent: userAgent(), Retry: s.retry}
 	if len(c.urls) == 0 {
 		out.cluster.URLs = from.first("url")

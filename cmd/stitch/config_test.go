@@ -34,7 +34,7 @@ func configured(t *testing.T, c connection, env map[string]string) (map[string]s
 	}
 	got := map[string]string{
 		"urls": strings.Join(s.cluster.URLs, " "), "user": s.cluster.Username, "password": s.cluster.Password,
-		"key": s.cluster.APIKey, "ca": string(s.cluster.CACert), "rules": strings.Join(s.rules, " "),
+		"key": s.cluster.APIKey, "ca": string(s.cluster.CACert), "rules": strings.Join(s.rules, " "), "users": s.users,
 	}
 	if s.retention > 0 {
 		got["retention"] = s.retention.String()
@@ -126,6 +126,22 @@ func TestSettings(t *testing.T) {
 			},
 			flags: connection{config: "etc/stitch.toml"},
 			want:  map[string]string{"urls": "http://a", "user": "u", "password": "secret", "ca": "PEM", "rules": filepath.Join("etc", "r")},
+		},
+		{
+			name:  "a user map from the file's own folder",
+			files: map[string]string{"etc/stitch.toml": "url = 'http://a'\nusers = 'u.csv'"},
+			flags: connection{config: "etc/stitch.toml"},
+			want:  map[string]string{"urls": "http://a", "users": filepath.Join("etc", "u.csv")},
+		},
+		{
+			name:  "a user map in an index",
+			files: map[string]string{"etc/stitch.toml": "url = 'http://a'\nusers = 'index:people'"},
+			flags: connection{config: "etc/stitch.toml"},
+			want:  map[string]string{"urls": "http://a", "users": "index:people"},
+		},
+		{
+			name: "a user map from the environment", env: map[string]string{"STITCH_URL": "http://a", "STITCH_USERS": "u.csv"},
+			want: map[string]string{"urls": "http://a", "users": "u.csv"},
 		},
 		{
 			name:  "the file that the environment names",

@@ -27,7 +27,7 @@ func demoCommand(s streams) *cobra.Command {
 				return fmt.Errorf("load the demo: %w", err)
 			}
 			fmt.Fprintf(s.out, "A made-up day, %s: %d documents, %d rules.\n\n", from.Format("2006-01-02"), p.loaded.Documents, len(set.Rules))
-			docs, err := p.replay(cmd.Context(), set, from, from.Add(24*time.Hour), s)
+			docs, err := p.replay(cmd.Context(), set, nil, from, from.Add(24*time.Hour), s)
 			if err != nil {
 				return err
 			}

@@ -116,10 +116,10 @@ func (p *past) span() (from, to time.Time, ok bool) {
 
 // replay runs rules over the past and returns the alerts. What is to be known
 // of the runs is said on s.err; the error is that a rule failed, or more.
-func (p *past) replay(ctx context.Context, set *rules.Set, from, to time.Time, s streams) ([]json.RawMessage, error) {
+func (p *past) replay(ctx context.Context, set *rules.Set, users scheduler.Users, from, to time.Time, s streams) ([]json.RawMessage, error) {
 	notes := newNotes(s.err, from, to)
 	sched := scheduler.New(scheduler.Options{
-		Rules: set, Engine: p, Clock: p.clock, Logger: slog.New(slog.DiscardHandler), Observe: notes.observe,
+		Rules: set, Engine: p, Users: users, Clock: p.clock, Logger: slog.New(slog.DiscardHandler), Observe: notes.observe,
 	})
 	summary, err := sched.Replay(ctx, from, to)
 	notes.close()

@@ -14,6 +14,7 @@ import (
 type replayFlags struct {
 	data, rules, ids []string
 	from, to, output string
+	users            string
 
 	start, end time.Time // from and to, zero if not given
 }
@@ -53,6 +54,7 @@ than documents a problem (1).`,
 	flags.StringArrayVar(&f.data, "data", nil, "NDJSON file, plain or gzipped, or - for stdin; further arguments are files too")
 	flags.StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default the shipped rules)")
 	flags.StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id, repeatable")
+	usersFlag(cmd, &f.users, " among the data")
 	flags.StringVar(&f.from, "from", "", "begin at this time, like 2024-02-22 or 2024-02-22T08:00:00Z; UTC unless it says otherwise")
 	flags.StringVar(&f.to, "to", "", "end at this time; a date alone is its midnight")
 	flags.StringVar(&f.output, "output", "text", "text: timelines; ndjson: one alert document a line")
@@ -77,11 +79,15 @@ func replay(cmd *cobra.Command, s streams, f replayFlags) error {
 	if err := p.load(f.data, s.in); err != nil {
 		return err
 	}
+	users, err := openUsers(cmd.Context(), f.users, p)
+	if err != nil {
+		return err
+	}
 	from, to, err := f.times(p)
 	if err != nil {
 		return err
 	}
-	docs, failed := p.replay(cmd.Context(), set, from, to, s)
+	docs, failed := p.replay(cmd.Context(), set, users, from, to, s)
 	if err := writeAlerts(s.out, docs, f.output == "ndjson"); err != nil {
 		return err
 	}

@@ -55,6 +55,56 @@ func found(t *testing.T, out string) map[string]string {
 	return got
 }
 
+// joinedRule joins a copy with the name of the person whom only a map knows.
+const joinedRule = `
+[rule]
+rule_id = "joined"
+name = "By one person"
+type = "sequence"
+from = "now-1d"
+interval = "1h"
+
+[[rule.stage]]
+id = "download"
+query = 'download where event.action == "FileDownloaded"'
+
+[[rule.stage]]
+id = "copy"
+query = 'file_write where event.action == "creation"'
+join = 'user.email : download.user.email'
+`
+
+func TestReplayWithUserMap(t *testing.T) {
+	const (
+		download = `{"_index":"logs-o365.audit-default","_id":"d","_source":{"@timestamp":"2024-02-22T09:00:00Z","event":{"code":"SharePointFileOperation","action":"FileDownloaded"},"user":{"id":"Ana@example.com"}}}` + "\n"
+		copied   = `{"_index":"logs-endpoint.events.file-default","_id":"c","_source":{"@timestamp":"2024-02-22T09:10:00Z","event":{"category":"file","action":"creation"},"user":{"id":"S-1-5-21-1-2-3-4"}}}` + "\n"
+		entry    = `{"_index":"people","_id":"p","_source":{"upn":"ana@example.com","sid":"S-1-5-21-1-2-3-4"}}` + "\n"
+	)
+	rule := write(t, "rule.toml", joinedRule)
+	args := func(more ...string) []string {
+		return append([]string{"replay", "--rules", rule, "--data", "-"}, more...)
+	}
+	data := call{stdin: download + copied + entry}
+
+	data.run(t, args()...).want(t, exitFine, "", "0 alerts")
+	r := data.run(t, args("--users", write(t, "users.csv", "sid,upn\nS-1-5-21-1-2-3-4,ana@example.com\n"))...)
+	r.want(t, exitFine, "  weak     copy: user.email by the user map (sid)\n", "1 alert\n")
+	data.run(t, args("--users", "index:people")...).want(t, exitFine, "  weak     copy: user.email by the user map (sid)\n", "1 alert\n")
+
+	r = data.run(t, args("--users", write(t, "users.csv", "sid,upn\nS-1-5-21-1-2-3-5,ana@example.com\n"))...)
+	r.want(t, exitFine, "", "rows for stage copy whose people the user map does not know: 1, such as S-1-5-21-1-2-3-4")
+
+	broken := write(t, "users.csv", "sid,upn\n5,ana@example.com\n")
+	data.run(t, args("--users", broken)...).want(t, exitProblems, "", `users.csv:2: sid: "5" is not the SID of a person`)
+	data.run(t, args("--users", "nowhere.csv")...).want(t, exitUsage, "", "read the user map: open nowhere.csv: no such file")
+	data.run(t, args("--users", "index:nowhere")...).want(t, exitProblems, "", "nowhere: there is no such index")
+	data.run(t, args("--users", "people")...).want(t, exitUsage, "", "neither a file that ends in .csv nor index:NAME")
+
+	call{}.run(t, "check", "--users", broken).want(t, exitProblems, "no problems", `users.csv:2: sid: "5"`)
+	call{}.run(t, "check", "--users", write(t, "users.csv", "upn\na@b.example\n")).want(t, exitFine, "no problems", "")
+	call{}.run(t, "check", "--users", "index:people").want(t, exitUsage, "no problems", "only a file can be checked")
+}
+
 func TestReplay(t *testing.T) {
 	rule := write(t, "rule.toml", eventRule)
 	cron := write(t, "cron.toml", strings.Replace(eventRule, `interval = "1m"`, `schedule = "CRON_TZ=Europe/Berlin 30 * * * *"`, 1))
