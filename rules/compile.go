@@ -15,6 +15,8 @@ type compiler struct {
 	spec   *ruleSpec
 	views  map[string]*view
 	stages []*stage
+	// exceptions of all rules
+	exceptions []*exception
 }
 
 func (c *compiler) stageIndex(id string) int {
@@ -34,8 +36,9 @@ func (c *compiler) compileQuery() plan {
 	}
 	s := &stage{id: "event", sources: []*source{src}, columns: slices.Clone(entityColumns)}
 	s.need(timeColumn)
-	s.row = s.columns
 	c.stages = []*stage{s}
+	c.except(c.exceptions)
+	s.row = s.columns
 	keys := []sequence.Key{{Stage: s.id}}
 	return plan{stages: c.stages, pattern: c.compilePattern(keys), by: []string{s.id}, keys: keys}
 }
@@ -50,6 +53,7 @@ func (c *compiler) compileSequence() plan {
 		c.stages = append(c.stages, c.compileStage(i, spec))
 	}
 	c.checkAbsent()
+	c.except(c.exceptions)
 	for i := range c.stages {
 		c.needForJoin(i)
 		c.checkSets(i)

@@ -222,6 +222,8 @@ type searcher struct {
 	stats    esq.Stats
 	warnings []string
 	unknown  []UserMisses
+
+	exceptions []ExceptionCount
 }
 
 func newSearcher(eng esq.Searcher, r *Rule) searcher {
@@ -300,7 +302,7 @@ func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fet
 				return nil
 			}
 			unknown := fill.fill(e)
-			if f.accepts(e) {
+			if f.accepts(e) && !s.keptOut(f.stage, e) {
 				accepted = append(accepted, e)
 				misses.note(unknown, 1)
 			}

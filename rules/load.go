@@ -45,7 +45,7 @@ func (s *Set) IDs() []string {
 
 // Load reads rules and views from files and folders: *.toml, and the views in
 // a folder named views beside or below them, which stand in for shipped views
-// of the same name. Without paths the shipped rules are loaded. It loads all
+// of the same name, and the exceptions in a folder of that name. Without paths the shipped rules are loaded. It loads all
 // or nothing; what is wrong comes back as [Problems].
 func Load(paths []string) (*Set, error) {
 	l := &loader{views: map[string]*view{}}
@@ -56,8 +56,14 @@ func Load(paths []string) (*Set, error) {
 	for _, name := range l.viewFiles {
 		l.readView(name, os.ReadFile)
 	}
+	for _, name := range l.exceptionFiles {
+		l.readExceptions(name, os.ReadFile)
+	}
 	for _, name := range l.ruleFiles {
 		l.readRule(name, os.ReadFile)
+	}
+	for _, f := range l.exceptionTexts {
+		l.problems = append(l.problems, f.problems...)
 	}
 	l.checkDuplicates()
 	if len(l.problems) > 0 {
@@ -80,6 +86,9 @@ func Load(paths []string) (*Set, error) {
 
 type loader struct {
 	viewFiles, ruleFiles []string
+	exceptionFiles       []string
+	exceptions           []*exception
+	exceptionTexts       []*file // what is wrong in them is known when all rules are read
 	views                map[string]*view
 	rules                []loadedRule
 	problems             Problems
@@ -117,13 +126,15 @@ func (l *loader) collect(root string) {
 	}
 	if !info.IsDir() {
 		l.add(root)
-		beside, _ := filepath.Glob(filepath.Join(filepath.Dir(root), "views", "*.toml"))
-		for _, name := range beside {
-			l.add(name)
+		for _, folder := range []string{"views", "exceptions"} {
+			beside, _ := filepath.Glob(filepath.Join(filepath.Dir(root), folder, "*.toml"))
+			for _, name := range beside {
+				l.add(name)
+			}
 		}
 		return
 	}
-	before := len(l.ruleFiles) + len(l.viewFiles)
+	before := len(l.ruleFiles) + len(l.viewFiles) + len(l.exceptionFiles)
 	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && strings.HasSuffix(name, ".toml") && !strings.HasSuffix(name, ".test.toml") {
 			l.add(name)
@@ -132,15 +143,18 @@ func (l *loader) collect(root string) {
 	})
 	if err != nil {
 		l.problems = append(l.problems, Problem{File: root, What: "cannot be read: " + err.Error()})
-	} else if len(l.ruleFiles)+len(l.viewFiles) == before {
+	} else if len(l.ruleFiles)+len(l.viewFiles)+len(l.exceptionFiles) == before {
 		l.problems = append(l.problems, Problem{File: root, What: "no *.toml in this folder; name a folder of rules or a rule's file"})
 	}
 }
 
 func (l *loader) add(name string) {
 	list := &l.ruleFiles
-	if filepath.Base(filepath.Dir(name)) == "views" {
+	switch filepath.Base(filepath.Dir(name)) {
+	case "views":
 		list = &l.viewFiles
+	case "exceptions":
+		list = &l.exceptionFiles
 	}
 	if !slices.Contains(*list, name) {
 		*list = append(*list, name)
@@ -168,7 +182,7 @@ func (l *loader) readRule(name string, read func(string) ([]byte, error)) {
 			for i := range f.problems {
 				f.problems[i].Rule = f.rule
 			}
-			rule := compileRule(f, &spec.Rule, l.views)
+			rule := compileRule(f, &spec.Rule, l.views, l.exceptions)
 			enabled := spec.Rule.Enabled == nil || *spec.Rule.Enabled
 			l.rules = append(l.rules, loadedRule{rule, enabled, f.lines.line("rule", "rule_id")})
 		}
@@ -192,8 +206,8 @@ func (l *loader) checkDuplicates() {
 }
 
 // compileRule checks what a file says and makes the rule that runs.
-func compileRule(f *file, spec *ruleSpec, views map[string]*view) *Rule {
-	c := &compiler{file: f, spec: spec, views: views}
+func compileRule(f *file, spec *ruleSpec, views map[string]*view, exceptions []*exception) *Rule {
+	c := &compiler{file: f, spec: spec, views: views, exceptions: exceptions}
 	r := &Rule{Meta: c.readMeta(), File: f.name, Lateness: 24 * time.Hour, Settle: time.Minute, MaxRows: 1_000_000, userMap: true}
 	c.refuseUnsupported()
 	switch spec.Type {
@@ -360,9 +374,15 @@ func (c *compiler) fingerprint(r *Rule) string {
 			views[stage.view.name] = stage.view.text
 		}
 	}
+	var exceptions []any
+	for _, stage := range r.plan.stages {
+		for _, x := range stage.exceptions {
+			exceptions = append(exceptions, stage.id, x.When, x.Expires)
+		}
+	}
 	for _, part := range []any{
 		s.RuleID, s.Type, s.Language, s.Query, s.Index, s.From, s.Interval, s.Schedule, s.MaxSpan, s.Lateness,
-		s.Stages, s.Alert, slices.Sorted(maps.Keys(views)), views,
+		s.Stages, s.Alert, slices.Sorted(maps.Keys(views)), views, exceptions,
 	} {
 		_ = enc.Encode(part) // strings, maps and lists of them always encode, and a hash takes every write
 	}

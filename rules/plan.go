@@ -43,7 +43,8 @@ func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, er
 	if err != nil {
 		return nil, err
 	}
-	out := &Result{Stages: e.result, Stats: e.search.stats, Warnings: e.search.warnings, UserMisses: e.search.unknown}
+	e.search.warnOfExpired()
+	out := &Result{Stages: e.result, Stats: e.search.stats, Warnings: e.search.warnings, UserMisses: e.search.unknown, Exceptions: e.search.exceptions}
 	if !whole {
 		return out, nil
 	}

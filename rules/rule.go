@@ -132,6 +132,8 @@ type Result struct {
 	Pending []Pending
 	Stages  []StageResult
 	Stats   esq.Stats // of all searches
+	// Exceptions are those that kept rows out, or would have but for their end.
+	Exceptions []ExceptionCount
 	// Warnings are things that did not make the answer less than whole but
 	// that a person should know: an index pattern that matches nothing, a
 	// document without a time.

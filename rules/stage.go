@@ -24,6 +24,8 @@ type stage struct {
 	// matchers are the parts of cond that speak of a column, for matched(...).
 	matchers map[string][]*eql.Program
 
+	exceptions []kept
+
 	group *grouping // nil: every event is a row
 	// row are the columns of a row: those of the event, or by and the aggregates.
 	row []string

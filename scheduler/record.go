@@ -21,30 +21,31 @@ const (
 
 // runRecord is the document that a run leaves behind.
 type runRecord struct {
-	Timestamp       string        `json:"@timestamp"`
-	Kind            string        `json:"kind"`
-	Format          int           `json:"format"`
-	Replay          bool          `json:"replay"`
-	Rule            ruleName      `json:"rule"`
-	Ticket          int64         `json:"ticket"`
-	Slice           recordWindow  `json:"slice"`   // of arrival time
-	Window          recordWindow  `json:"window"`  // of event time
-	Windows         int           `json:"windows"` // evaluated in it
-	CoveredUntil    string        `json:"covered_until,omitempty"`
-	Arrived         int64         `json:"arrived"`
-	Late            int64         `json:"late"`
-	Sources         []sourceCount `json:"sources"`
-	Started         string        `json:"started"`
-	Finished        string        `json:"finished"`
-	TookMS          int64         `json:"took_ms"`
-	Engine          recordEngine  `json:"engine"`
-	Stages          []recordStage `json:"stages"`
-	Alerts          Counts        `json:"alerts"`
-	UserMisses      []userMiss    `json:"user_misses"`
-	Warnings        []string      `json:"warnings"`
-	WarningsOmitted int           `json:"warnings_omitted"`
-	Outcome         string        `json:"outcome"` // success or failure, as ECS has them
-	Error           string        `json:"error,omitempty"`
+	Timestamp       string            `json:"@timestamp"`
+	Kind            string            `json:"kind"`
+	Format          int               `json:"format"`
+	Replay          bool              `json:"replay"`
+	Rule            ruleName          `json:"rule"`
+	Ticket          int64             `json:"ticket"`
+	Slice           recordWindow      `json:"slice"`   // of arrival time
+	Window          recordWindow      `json:"window"`  // of event time
+	Windows         int               `json:"windows"` // evaluated in it
+	CoveredUntil    string            `json:"covered_until,omitempty"`
+	Arrived         int64             `json:"arrived"`
+	Late            int64             `json:"late"`
+	Sources         []sourceCount     `json:"sources"`
+	Started         string            `json:"started"`
+	Finished        string            `json:"finished"`
+	TookMS          int64             `json:"took_ms"`
+	Engine          recordEngine      `json:"engine"`
+	Stages          []recordStage     `json:"stages"`
+	Exceptions      []recordException `json:"exceptions,omitempty"`
+	Alerts          Counts            `json:"alerts"`
+	UserMisses      []userMiss        `json:"user_misses"`
+	Warnings        []string          `json:"warnings"`
+	WarningsOmitted int               `json:"warnings_omitted"`
+	Outcome         string            `json:"outcome"` // success or failure, as ECS has them
+	Error           string            `json:"error,omitempty"`
 }
 
 type recordWindow struct {
@@ -85,6 +86,14 @@ type recordStage struct {
 	Skipped   bool   `json:"skipped"`
 }
 
+// recordException is what an exception kept out, or would have but for its end.
+type recordException struct {
+	Exception string `json:"exception"`
+	Stage     string `json:"stage"`
+	Count     int64  `json:"count"`
+	Expired   int64  `json:"expired"`
+}
+
 func recordOf(r Report, replay bool) runRecord {
 	rec := runRecord{
 		Timestamp: mappings.Time(r.Finished), Kind: "run", Format: recordFormat, Replay: replay,
@@ -119,6 +128,10 @@ func recordOf(r Report, replay bool) runRecord {
 	}
 	for _, m := range r.Result.UserMisses {
 		rec.UserMisses = append(rec.UserMisses, userMiss{m.Stage, m.View, m.Source, m.Rows})
+	}
+	for _, x := range r.Result.Exceptions {
+		x.Exception = bounded(x.Exception)
+		rec.Exceptions = append(rec.Exceptions, recordException(x))
 	}
 	for _, w := range r.Result.Warnings[:min(len(r.Result.Warnings), maxWarnings)] {
 		rec.Warnings = append(rec.Warnings, bounded(w))

@@ -228,6 +228,15 @@ func (v *visit) note(result *rules.Result) {
 		}
 		sum.UserMisses[i].Add(m)
 	}
+	for _, x := range result.Exceptions {
+		i := slices.IndexFunc(sum.Exceptions, func(y rules.ExceptionCount) bool { return y.Exception == x.Exception && y.Stage == x.Stage })
+		if i < 0 {
+			sum.Exceptions = append(sum.Exceptions, x)
+			continue
+		}
+		sum.Exceptions[i].Count += x.Count
+		sum.Exceptions[i].Expired += x.Expired
+	}
 	for _, w := range result.Warnings {
 		if !slices.Contains(sum.Warnings, w) {
 			sum.Warnings = append(sum.Warnings, w)
