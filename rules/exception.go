@@ -48,7 +48,6 @@ type exception struct {
 	file *file
 	path []string
 	cond eql.Expr
-	used bool // by a rule
 }
 
 // ExceptionCount is how many rows of a stage an exception kept out.
@@ -151,7 +150,6 @@ func (c *compiler) except(all []*exception) {
 		if e.cond == nil || !e.concerns(c.spec.RuleID) {
 			continue
 		}
-		e.used = true
 		bound := false
 		for _, s := range c.stages {
 			if e.Stage == s.id || e.Stage == "" && !s.absent && s.hasAll(e.cond) {

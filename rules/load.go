@@ -22,7 +22,10 @@ import (
 var shipped embed.FS
 
 // Set is the rules of one load, ordered by name.
-type Set struct{ Rules []*Rule }
+type Set struct {
+	Rules      []*Rule
+	Exceptions []Exception // in the order of their files
+}
 
 // ByID returns the rule with the id, or nil.
 func (s *Set) ByID(id string) *Rule {
@@ -73,6 +76,9 @@ func Load(paths []string) (*Set, error) {
 		return nil, l.problems
 	}
 	set := &Set{}
+	for _, e := range l.exceptions {
+		set.Exceptions = append(set.Exceptions, e.Exception)
+	}
 	for _, r := range l.rules {
 		if r.enabled {
 			set.Rules = append(set.Rules, r.Rule)

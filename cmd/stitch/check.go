@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -86,7 +87,7 @@ func check(ctx context.Context, s streams, f checkFlags, paths []string) error {
 		}
 	} else {
 		found.Rules = len(set.Rules)
-		if found.Warnings, err = lint.Check(set, ruleText(paths), hasTests(paths)); err != nil {
+		if found.Warnings, err = lint.Check(set, time.Now(), ruleText(paths), hasTests(paths)); err != nil {
 			return err
 		}
 		if f.measured {

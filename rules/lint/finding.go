@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stitchdetect/stitch/esq/eql"
 	"github.com/stitchdetect/stitch/rules"
@@ -42,6 +43,9 @@ func Codes() []Code {
 		{"attack-outdated", "an ATT&CK name, id or reference is not the present one"},
 		{"duplicate-name", "two rules have the same name"},
 		{"exact-text", "a text field, which is indexed word by word, is compared exactly"},
+		{"exception-endless", "an exception never expires"},
+		{"exception-expired", "an exception has expired, or will within two weeks"},
+		{"exception-idle", "an exception is of a rule that is not there"},
 		{"idle-silence", "a code is silenced that finds nothing"},
 		{"interval-gap", "the interval is longer than the look-back"},
 		{"join-multiplies", "an alert is made for every combination of rows of several stages"},
@@ -56,11 +60,11 @@ func Codes() []Code {
 	}
 }
 
-// Check looks at the rules of a set. texts returns the text of a rule's file,
-// hasTests whether tests lie beside it. The findings are ordered by file and
-// line; an error says which file could not be read.
-func Check(set *rules.Set, texts func(file string) (string, error), hasTests func(file string) bool) ([]Finding, error) {
-	var all []Finding
+// Check looks at the rules and exceptions of a set as of now. texts returns the
+// text of a rule's file, hasTests whether tests lie beside it. The findings are
+// ordered by file and line; an error says which file could not be read.
+func Check(set *rules.Set, now time.Time, texts func(file string) (string, error), hasTests func(file string) bool) ([]Finding, error) {
+	all := exceptions(set, now)
 	for _, r := range set.Rules {
 		text, err := texts(r.File)
 		if err != nil {

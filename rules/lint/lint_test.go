@@ -45,11 +45,13 @@ func readText(file string) (string, error) {
 
 func tested(string) bool { return true }
 
+var now = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
 // found are the findings of a file, as "LINE CODE: REASON; MEND".
 func found(t *testing.T, text string, hasTests func(string) bool) []string {
 	t.Helper()
 	set, folder := load(t, text)
-	findings, err := lint.Check(set, readText, hasTests)
+	findings, err := lint.Check(set, now, readText, hasTests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +173,7 @@ func TestTestsAreMissed(t *testing.T) {
 func TestDuplicateNames(t *testing.T) {
 	rule := head + "type = \"query\"\nquery = 'user.name:x'\n"
 	set, _ := load(t, rule, strings.Replace(rule, `rule_id = "r"`, `rule_id = "s"`, 1))
-	findings, err := lint.Check(set, readText, tested)
+	findings, err := lint.Check(set, now, readText, tested)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,6 +183,44 @@ func TestDuplicateNames(t *testing.T) {
 	}
 	want := []string{"duplicate-name rule s has the same name", "duplicate-name rule r has the same name"}
 	if diff := cmp.Diff(want, reasons); diff != "" {
+		t.Error("(-want +got):\n" + diff)
+	}
+}
+
+func TestExceptions(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "exceptions"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const exception = "owner = \"soc\"\nreason = \"x\"\nwhen = 'user.name == \"a\"'\n[[exception]]\nrule = \"r\"\n"
+	for name, text := range map[string]string{
+		"rule.toml": head + "type = \"query\"\nquery = 'user.name:x'\n",
+		"exceptions/e.toml": "[[exception]]\nrule = [\"r\", \"s\"]\nexpires = 2026-03-25\n" + exception + "expires = 2026-03-24\n" + exception +
+			"expires = 2026-03-10T12:00:00Z\n" + strings.TrimSuffix(exception, "[[exception]]\nrule = \"r\"\n") + "[[exception]]\nrule = \"*\"\n" + strings.TrimSuffix(exception, "[[exception]]\nrule = \"r\"\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := rules.Load([]string{folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := lint.Check(set, now, readText, tested)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.Code+": "+f.Reason)
+	}
+	want := []string{
+		"exception-idle: there is no rule s",
+		"exception-expired: it expires on 2026-03-24",
+		"exception-expired: it expired on 2026-03-10",
+		"exception-endless: it never expires",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("(-want +got):\n" + diff)
 	}
 }
@@ -210,7 +250,7 @@ func TestShippedRules(t *testing.T) {
 		text, err := fs.ReadFile(rules.Shipped(), file)
 		return string(text), err
 	}
-	findings, err := lint.Check(set, text, tested)
+	findings, err := lint.Check(set, now, text, tested)
 	if err != nil {
 		t.Fatal(err)
 	}
