@@ -36,6 +36,20 @@ func parseDuration(text string) (time.Duration, error) {
 // the units ms, s, m, h, d, w.
 func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
 
+// FormatDuration writes a duration as rules have them, in its largest whole
+// unit up to days.
+func FormatDuration(d time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
+		if d >= unit.size && d%unit.size == 0 {
+			return strconv.FormatInt(int64(d/unit.size), 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
+}
+
 // parseLookBack reads Elastic's from, "now-30m", as a duration.
 func parseLookBack(text string) (time.Duration, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), "now-")
@@ -56,5 +70,13 @@ func parseCron(line string) (Schedule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a cron line: %w; write five fields, like \"0 6 * * *\", with CRON_TZ=Europe/Berlin before them for a time zone", err)
 	}
-	return schedule, nil
+	return cronSchedule{schedule, line}, nil
 }
+
+// cronSchedule is a cron line as it is read, and as it is written.
+type cronSchedule struct {
+	cron.Schedule
+	line string
+}
+
+func (c cronSchedule) String() string { return c.line }

@@ -107,6 +107,9 @@ type Schedule interface {
 // was last due, wherever that was.
 type Every time.Duration
 
+// String is the interval in words.
+func (e Every) String() string { return "every " + FormatDuration(time.Duration(e)) }
+
 // Next returns t plus the interval.
 func (e Every) Next(t time.Time) time.Time { return t.Add(time.Duration(e)) }
 

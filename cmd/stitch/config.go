@@ -106,6 +106,15 @@ func (c *connection) settings(s streams) (settings, error) {
 	return out, nil
 }
 
+// named reports whether a cluster is named anywhere.
+func (c *connection) named(s streams) (bool, error) {
+	file, err := c.readFile(s)
+	if err != nil {
+		return false, err
+	}
+	return len(c.urls) > 0 || len(sources{environment{s.env}, file}.first("url")) > 0, nil
+}
+
 // leastRetention is as long as a run may lie still and then go on.
 const leastRetention = 24 * time.Hour
 

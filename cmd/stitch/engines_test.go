@@ -71,6 +71,7 @@ func TestClusters(t *testing.T) {
 			t.Errorf("%d run records, want one for each of the 4 rules at least", len(runs))
 		}
 
+		on("rules", "--rules", folder).want(t, exitFine, "  covered   until ", "")
 		on("coverage", "--rules", folder).want(t, exitFine, "Mass download carried off on a USB drive\n  covered  ", "")
 		on("coverage", "--rules", folder, "--output", "json").want(t, exitFine, `"covered_until": "`, "")
 

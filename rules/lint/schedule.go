@@ -18,18 +18,18 @@ func (o *outline) schedule() {
 	at := []string{"rule", "interval"}
 	if interval > r.LookBack {
 		if r.Windowed {
-			o.find("interval-gap", at, fmt.Sprintf("a run looks back %s and the next comes after %s, so events between the windows are never looked at", short(r.LookBack), short(interval)),
-				fmt.Sprintf("set from = \"now-%s\" or more", short(interval)))
+			o.find("interval-gap", at, fmt.Sprintf("a run looks back %s and the next comes after %s, so events between the windows are never looked at", rules.FormatDuration(r.LookBack), rules.FormatDuration(interval)),
+				fmt.Sprintf("set from = \"now-%s\" or more", rules.FormatDuration(interval)))
 		} else {
-			o.find("interval-gap", at, fmt.Sprintf("a run looks back %s and the next comes after %s; stitch covers the time between, the first run and other engines do not", short(r.LookBack), short(interval)),
-				fmt.Sprintf("set from = \"now-%s\" or more", short(interval)))
+			o.find("interval-gap", at, fmt.Sprintf("a run looks back %s and the next comes after %s; stitch covers the time between, the first run and other engines do not", rules.FormatDuration(r.LookBack), rules.FormatDuration(interval)),
+				fmt.Sprintf("set from = \"now-%s\" or more", rules.FormatDuration(interval)))
 		}
 	}
 	if !r.Windowed || interval <= 0 {
 		return
 	}
 	if n := int(r.Lateness / interval); n > manyWindows {
-		o.find("many-windows", at, fmt.Sprintf("the rule sums up windows every %s and waits %s for late documents, so up to %d windows are evaluated again", short(interval), short(r.Lateness), n),
+		o.find("many-windows", at, fmt.Sprintf("the rule sums up windows every %s and waits %s for late documents, so up to %d windows are evaluated again", rules.FormatDuration(interval), rules.FormatDuration(r.Lateness), n),
 			"choose a longer interval, a shorter lateness, or a sliding window in the stage (window, having)")
 	}
 }
@@ -49,19 +49,6 @@ func longestGap(s rules.Schedule) time.Duration {
 	return longest
 }
 
-// short is a duration as a rule writes it, in its largest whole unit.
-func short(d time.Duration) string {
-	for _, unit := range []struct {
-		name string
-		size time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
-		if d >= unit.size && d%unit.size == 0 {
-			return fmt.Sprintf("%d%s", d/unit.size, unit.name)
-		}
-	}
-	return fmt.Sprintf("%dms", d.Milliseconds())
-}
-
 // Lateness is the finding that documents of a rule came later than it expects:
 // measured is how late, lateness what the rule has.
 func Lateness(r *rules.Rule, text string, measured time.Duration) (f Finding, found bool) {
@@ -70,7 +57,7 @@ func Lateness(r *rules.Rule, text string, measured time.Duration) (f Finding, fo
 	}
 	o := readOutline(r, text)
 	o.find("lateness-short", []string{"rule", "lateness"},
-		fmt.Sprintf("documents come up to %s late, and the rule expects %s", measured.Round(time.Second), short(r.Lateness)),
-		fmt.Sprintf("set lateness = \"%s\"", short(measured.Truncate(time.Hour)+time.Hour)))
+		fmt.Sprintf("documents come up to %s late, and the rule expects %s", measured.Round(time.Second), rules.FormatDuration(r.Lateness)),
+		fmt.Sprintf("set lateness = \"%s\"", rules.FormatDuration(measured.Truncate(time.Hour)+time.Hour)))
 	return o.findings[0], true
 }
