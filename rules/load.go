@@ -21,10 +21,11 @@ import (
 //go:embed *.toml views/*.toml
 var shipped embed.FS
 
-// Set is the rules of one load, ordered by name.
+// Set is the rules of one load, ordered by name, and the views they stand on.
 type Set struct {
 	Rules      []*Rule
 	Exceptions []Exception // in the order of their files
+	views      map[string]*view
 }
 
 // ByID returns the rule with the id, or nil.
@@ -75,7 +76,7 @@ func Load(paths []string) (*Set, error) {
 		})
 		return nil, l.problems
 	}
-	set := &Set{}
+	set := &Set{views: l.views}
 	for _, e := range l.exceptions {
 		set.Exceptions = append(set.Exceptions, e.Exception)
 	}
@@ -112,7 +113,9 @@ func (l *loader) readShipped(rules bool) {
 	each := func(pattern string, use func(string, func(string) ([]byte, error))) {
 		names, _ := fs.Glob(shipped, pattern)
 		for _, name := range names {
-			use(name, read)
+			if !IsTest(name) {
+				use(name, read)
+			}
 		}
 	}
 	each("views/*.toml", l.readView)
@@ -131,6 +134,9 @@ func (l *loader) collect(root string) {
 		return
 	}
 	if !info.IsDir() {
+		if IsTest(root) { // as in rules/*.toml: no rule, and not wrong
+			return
+		}
 		l.add(root)
 		for _, folder := range []string{"views", "exceptions"} {
 			beside, _ := filepath.Glob(filepath.Join(filepath.Dir(root), folder, "*.toml"))
@@ -142,7 +148,7 @@ func (l *loader) collect(root string) {
 	}
 	before := len(l.ruleFiles) + len(l.viewFiles) + len(l.exceptionFiles)
 	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && strings.HasSuffix(name, ".toml") && !strings.HasSuffix(name, ".test.toml") {
+		if err == nil && !entry.IsDir() && strings.HasSuffix(name, ".toml") && !IsTest(name) {
 			l.add(name)
 		}
 		return err
@@ -165,6 +171,21 @@ func (l *loader) add(name string) {
 	if !slices.Contains(*list, name) {
 		*list = append(*list, name)
 	}
+}
+
+// IsTest reports whether a file's name is that of a rule's tests, RULE.test.toml.
+func IsTest(name string) bool { return strings.HasSuffix(name, ".test.toml") }
+
+// Compile reads one rule from the text of its file, on the views of s, whether
+// it is enabled or not, and without exceptions. What is wrong comes back as
+// [Problems].
+func (s *Set) Compile(name, text string) (*Rule, error) {
+	l := &loader{views: s.views}
+	l.readRule(name, func(string) ([]byte, error) { return []byte(text), nil })
+	if len(l.problems) > 0 {
+		return nil, l.problems
+	}
+	return l.rules[0].Rule, nil
 }
 
 func (l *loader) readView(name string, read func(string) ([]byte, error)) {

@@ -27,6 +27,7 @@ func imports() map[string][]string {
 		"rules":           {"rules/people", "rules/sequence", "esq", "esq/eql", "esq/kuery"},
 		"rules/people":    {"esq", "esq/eql"},
 		"rules/format":    {},
+		"rules/ruletest":  {"rules", "scheduler", "mappings", "esq", "esq/eql", "esq/kuery", "esq/memory"},
 		"rules/elastic":   {"rules/format"},
 		"rules/lint":      {"rules", "esq/eql", "esq/kuery"},
 		"rules/sequence":  {"esq", "esq/eql"},

@@ -47,7 +47,8 @@ func Source(text string, order Order) (string, error) {
 }
 
 // arrange sorts the keys of each table, and the tables, two names deep: what
-// lies below an array of tables stays with the element it stands under.
+// lies below an array of tables stays with the element it stands under, and
+// what is not listed, such as the tables of tests, as it stands.
 func (d *document) arrange(order Order) {
 	arrays := map[string]bool{}
 	for _, t := range d.tables {
@@ -62,7 +63,7 @@ func (d *document) arrange(order Order) {
 		}
 		first, rest, _ := strings.Cut(t.header, ".")
 		second, _, _ := strings.Cut(rest, ".")
-		if second == "" || arrays[first] {
+		if second == "" || arrays[first] || !slices.Contains(order[""], first) {
 			return [2]int{rank(order[""], first), -1}
 		}
 		return [2]int{rank(order[""], first), rank(order[first], second)}

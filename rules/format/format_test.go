@@ -137,6 +137,39 @@ index = ["a-*"]
 [[source]]
 name = "b"
 `},
+		{"tests", `start="2026-01-05"
+[event.copy]
+at = "+1m"
+[event.alert]
+at = "+2m"
+[[harmless]]
+mutation = "x"
+[[test]]
+name = "a"
+[[test.event]]
+like = "copy"
+[[test.alert]]
+at = "+2m"
+`, `start = "2026-01-05"
+
+[event.copy]
+at = "+1m"
+
+[event.alert]
+at = "+2m"
+
+[[harmless]]
+mutation = "x"
+
+[[test]]
+name = "a"
+
+[[test.event]]
+like = "copy"
+
+[[test.alert]]
+at = "+2m"
+`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := format.Source(test.in, rules.KeyOrder())
