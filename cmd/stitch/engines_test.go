@@ -71,6 +71,8 @@ func TestClusters(t *testing.T) {
 			t.Errorf("%d run records, want one for each of the 4 rules at least", len(runs))
 		}
 
+		on("replay", "--rules", folder, "--rule", "8a30d849-6e54-41a0-9cbb-d8f055b4dd19", "--from", stamp(time.Now().Add(-24*time.Hour)), "--every", "1h", "--diff", "index").
+			want(t, exitFine, "0 added, 0 lost, 0 changed\n", ": 1 alert\n")
 		on("rules", "--rules", folder).want(t, exitFine, "  covered   until ", "")
 		on("coverage", "--rules", folder).want(t, exitFine, "Mass download carried off on a USB drive\n  covered  ", "")
 		on("coverage", "--rules", folder, "--output", "json").want(t, exitFine, `"covered_until": "`, "")

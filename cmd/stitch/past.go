@@ -20,14 +20,16 @@ import (
 	"github.com/stitchdetect/stitch/scheduler"
 )
 
-// past is documents in the embedded engine, and what running rules over them
-// leaves behind. The two are kept apart, so that no rule finds its own alerts.
+// past is documents in the embedded engine, or on a cluster, and what running
+// rules over them leaves behind. The two are kept apart, so that no rule finds
+// its own alerts.
 type past struct {
 	esq.Searcher
 	esq.Store
 	documents *memory.Engine
 	clock     *scheduler.VirtualClock // what "now" means, to rules and queries alike
 	loaded    memory.LoadStats
+	cluster   *esq.Cluster // whose past it is; nil where it is that of files
 }
 
 func newPast() *past {
@@ -107,6 +109,18 @@ func (p *past) read(r io.Reader, name string) error {
 	return err
 }
 
+// searched says what was searched, in words.
+func (p *past) searched() string {
+	if p.cluster != nil {
+		return "cluster " + p.cluster.Name()
+	}
+	text := count(p.loaded.Documents, "document")
+	if n := p.loaded.Replaced + p.loaded.Kept; n > 0 {
+		text += fmt.Sprintf(" (%d stood there more than once)", n)
+	}
+	return text
+}
+
 // span is the time of the documents: from the first to just after the last, so
 // that the last is within it.
 func (p *past) span() (from, to time.Time, ok bool) {
@@ -129,16 +143,26 @@ func (p *past) replay(ctx context.Context, set *rules.Set, users scheduler.Users
 	if err != nil {
 		return nil, err
 	}
-	docs, err := p.alerts(ctx)
+	docs, err := p.alerts(ctx, alertsOf(set))
 	if err == nil && summary.Err() != nil {
 		err = &exitError{code: exitProblems} // the notes have the reason
 	}
 	return docs, err
 }
 
-// alerts returns the documents of all alerts that hold, by time of the incident and id.
-func (p *past) alerts(ctx context.Context) ([]json.RawMessage, error) {
-	holding := esq.Not(esq.Exists{Field: "stitch.retracted"})
+// alertsOf accepts the alerts of the rules.
+func alertsOf(set *rules.Set) esq.Query {
+	ids := make([]esq.Value, len(set.Rules))
+	for i, r := range set.Rules {
+		ids[i] = esq.Str(r.ID)
+	}
+	return esq.Terms{Field: "rule.id", Values: ids}
+}
+
+// alerts returns the documents of the alerts that hold, by time of the incident
+// and id.
+func (p *past) alerts(ctx context.Context, which esq.Query) ([]json.RawMessage, error) {
+	holding := esq.And(which, esq.Not(esq.Exists{Field: "stitch.retracted"}))
 	found, err := p.Find(ctx, []string{mappings.Names{}.AlertPattern()}, holding, math.MaxInt)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
