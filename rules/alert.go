@@ -164,6 +164,11 @@ func eventsOf(rows []*row) []*event {
 	for _, r := range rows {
 		events = append(events, r.events...)
 	}
+	return inOrder(events)
+}
+
+// inOrder sorts documents, each once, oldest first.
+func inOrder(events []*event) []*event {
 	slices.SortFunc(events, func(a, b *event) int {
 		return cmp.Or(cmp.Compare(a.time, b.time), strings.Compare(a.index, b.index), strings.Compare(a.id, b.id))
 	})
@@ -171,8 +176,9 @@ func eventsOf(rows []*row) []*event {
 }
 
 func (s *stage) evidence(events []*event, first, last int64) Evidence {
-	ev := Evidence{Stage: s.id, First: utc(first), Last: utc(last), Count: len(events)}
-	for _, e := range events[:min(len(events), MaxDocuments)] {
+	documents := documentsOf(events)
+	ev := Evidence{Stage: s.id, First: utc(first), Last: utc(last), Count: len(documents)}
+	for _, e := range documents[:min(len(documents), MaxDocuments)] {
 		d := Document{Index: e.index, ID: e.id, Time: utc(e.time), Source: e.source.name, Columns: map[string][]esq.Value{}}
 		for i, name := range s.columns {
 			if name != timeColumn && len(e.values[i]) > 0 {
@@ -181,7 +187,7 @@ func (s *stage) evidence(events []*event, first, last int64) Evidence {
 		}
 		ev.Documents = append(ev.Documents, d)
 	}
-	ev.Omitted = len(events) - len(ev.Documents)
+	ev.Omitted = len(documents) - len(ev.Documents)
 	return ev
 }
 

@@ -42,7 +42,8 @@ type SourceArrivals struct {
 // Arrivals asks what became searchable in the half-open slice [From, To) of the
 // sources' ingest fields. First and Last bound the documents' event times; an
 // event of an absent stage bears on chains up to a span before and after it, so
-// there they are that much further apart. A document without the field, or of a
+// there they are that much further apart, and a part of an event bears on events
+// up to its within before and after it. A document without the field, or of a
 // source without one, counts as arrived when it may have: if it happened in the
 // slice or up to the rule's lateness before it.
 func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*Arrivals, error) {
@@ -50,31 +51,49 @@ func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*A
 	out := &Arrivals{}
 	checked := map[*source]bool{}
 	for _, stage := range r.plan.stages {
+		f := &fetch{stage: stage, users: r.users}
 		for _, src := range stage.sources {
-			f := &fetch{stage: stage, users: r.users}
-			caps, err := s.fieldCaps(ctx, f, src)
+			a, err := s.sourceArrivals(ctx, f, src, slice, f.and)
 			if err != nil {
 				return nil, err
 			}
-			arrived := r.arrived(src, caps, slice)
-			a, err := s.arrivals(ctx, f, src, f.and(arrived, src, caps))
-			if err != nil {
-				return nil, err
+			out.add(a, r.bearing(stage))
+			for _, p := range src.parts {
+				a, err := s.sourceArrivals(ctx, f, p.source, slice, p.and)
+				if err != nil {
+					return nil, err
+				}
+				out.add(a, r.bearing(stage)+p.within)
 			}
-			if err := s.countLate(ctx, &a, f, src, caps, slice); err != nil {
-				return nil, err
+			if checked[src] {
+				continue
 			}
-			if !checked[src] {
-				checked[src] = true
-				if err := s.checkTimes(ctx, stage, src, slice); err != nil {
+			checked[src] = true
+			for _, each := range src.everything() {
+				if err := s.checkTimes(ctx, stage, each, slice); err != nil {
 					return nil, err
 				}
 			}
-			out.add(a, r.bearing(stage))
 		}
 	}
 	out.Stats, out.Warnings = s.stats, s.warnings
 	return out, nil
+}
+
+// sourceArrivals asks what became searchable of a source, of all that accepts
+// says it may bring.
+func (s *searcher) sourceArrivals(ctx context.Context, f *fetch, src *source, slice Window,
+	accepts func(esq.Query, *source, map[string]esq.FieldCap) esq.Query) (SourceArrivals, error) {
+	caps, err := s.fieldCaps(ctx, f, src)
+	if err != nil {
+		return SourceArrivals{}, err
+	}
+	q := accepts(s.rule.arrived(src, caps, slice), src, caps)
+	a, err := s.arrivals(ctx, f, src, q)
+	if err != nil {
+		return a, err
+	}
+	return a, s.countLate(ctx, &a, f, src, q, slice)
 }
 
 // bearing is how far from a stage's event a chain without any event of its own
@@ -146,13 +165,12 @@ func (s *searcher) arrivals(ctx context.Context, f *fetch, src *source, q esq.Qu
 
 // countLate counts the arrivals that happened longer before than the rule
 // expects. They are evaluated like all others.
-func (s *searcher) countLate(ctx context.Context, a *SourceArrivals, f *fetch, src *source, caps map[string]esq.FieldCap, slice Window) error {
+func (s *searcher) countLate(ctx context.Context, a *SourceArrivals, f *fetch, src *source, arrived esq.Query, slice Window) error {
 	before := slice.From.Add(-s.rule.Lateness)
 	if a.Count == 0 || !a.First.Before(before) {
 		return nil
 	}
-	late := esq.And(f.and(s.rule.arrived(src, caps, slice), src, caps),
-		esq.Range{Field: src.time, LT: isoValue(before.UnixMilli())})
+	late := esq.And(arrived, esq.Range{Field: src.time, LT: isoValue(before.UnixMilli())})
 	n, stats, err := s.engine.Count(ctx, src.index, late)
 	if err != nil {
 		return fmt.Errorf("count late documents in %s: %w", s.sourceName(f.stage, src), err)

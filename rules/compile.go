@@ -163,15 +163,17 @@ func (v *view) roots() []string {
 			roots = append(roots, first)
 		}
 	}
-	for _, s := range v.sources {
-		for name, c := range s.columns {
-			add(name)
-			for _, field := range c.from {
+	for _, src := range v.sources {
+		for _, s := range src.everything() {
+			for name, c := range s.columns {
+				add(name)
+				for _, field := range c.from {
+					add(field)
+				}
+			}
+			for _, field := range s.fields {
 				add(field)
 			}
-		}
-		for _, field := range s.fields {
-			add(field)
 		}
 	}
 	return roots
@@ -246,7 +248,9 @@ func (c *compiler) columnKey(s *stage, column string) (sequence.Key, bool) {
 
 // carries reports whether some source of s can have a value in the column.
 func (s *stage) carries(name string) bool {
-	return slices.ContainsFunc(s.sources, func(src *source) bool { return len(src.column(name).from) > 0 })
+	return slices.ContainsFunc(s.sources, func(src *source) bool {
+		return slices.ContainsFunc(src.everything(), func(each *source) bool { return len(each.column(name).from) > 0 })
+	})
 }
 
 // folds reports whether a join compares the column without regard to case:

@@ -18,7 +18,9 @@ type event struct {
 	stream    string // the data stream or, without one, what the index is called whatever its generation
 	time      int64  // Unix ms
 	values    [][]esq.Value
-	filled    []fill // which of them the user map gave
+	filled    []fill        // which of them the user map gave
+	ties      [][]esq.Value // what ties it to its parts, or a part to its event
+	parts     []*event      // its further documents
 }
 
 // row is what the stitcher sees of an event or a group of events.
@@ -40,6 +42,9 @@ type reader struct {
 	domain []int
 	time   int
 	stream [3]int // data_stream.type, .dataset, .namespace
+	ties   []int
+	// decisive are the positions in fields of what decides which chains there are.
+	decisive []int
 }
 
 func newReader(s *stage, src *source) *reader {
@@ -52,10 +57,18 @@ func newReader(s *stage, src *source) *reader {
 		if c.domain != "" {
 			r.domain[i] = r.want(esq.Field{Path: c.domain})
 		}
+		if slices.Contains(s.reads, name) && name != timeColumn {
+			r.decisive = append(r.decisive, r.at[i]...)
+		}
 	}
 	r.time = r.want(esq.Field{Path: src.time})
 	for i, part := range []string{"type", "dataset", "namespace"} {
 		r.stream[i] = r.want(esq.Field{Path: "data_stream." + part})
+	}
+	slices.Sort(r.decisive)
+	r.decisive = slices.Compact(r.decisive)
+	for _, field := range src.ties {
+		r.ties = append(r.ties, r.want(esq.Field{Path: field}))
 	}
 	return r
 }
@@ -83,6 +96,9 @@ func (r *reader) event(h esq.Hit) (e *event, ok bool) {
 		return nil, false
 	}
 	e.stream = r.streamOf(h)
+	for _, at := range r.ties {
+		e.ties = append(e.ties, h.Values[at])
+	}
 	for i, name := range r.stage.columns {
 		if name == timeColumn {
 			e.values[i] = []esq.Value{isoValue(e.time)}
@@ -108,7 +124,7 @@ func (r *reader) column(h esq.Hit, i int, c column) []esq.Value {
 			values = inDomain(values, h.Values[r.domain[i]])
 		}
 		var kept []esq.Value
-		for _, v := range values {
+		for _, v := range c.unpack(values) {
 			if v = c.value(v); v != esq.Str("") {
 				kept = append(kept, v)
 			}

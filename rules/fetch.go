@@ -88,9 +88,30 @@ func (f *fetch) columns(src *source) []string {
 			fields = append(fields, c.domain)
 		}
 	}
+	fields = append(fields, src.ties...)
 	slices.Sort(fields)
 	fields = slices.DeleteFunc(slices.Compact(fields), func(s string) bool { return strings.ContainsAny(s, "*") })
 	return fields
+}
+
+// withObjects adds the objects around fields: of a flattened one an engine need
+// not list the leaves.
+func withObjects(fields []string) []string {
+	out := slices.Clone(fields)
+	for _, f := range fields {
+		out = append(out, objectsAround(f)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// objectsAround are the objects that a field lies in, the innermost first.
+func objectsAround(field string) []string {
+	var out []string
+	for i := strings.LastIndexByte(field, '.'); i > 0; i = strings.LastIndexByte(field[:i], '.') {
+		out = append(out, field[:i])
+	}
+	return out
 }
 
 // accepts decides in Go, on the document's own values, what the engine could
@@ -125,6 +146,9 @@ type sourceColumns struct {
 
 // Column implements [eql.Source].
 func (s *sourceColumns) Column(name string) eql.Mapping {
+	if s.source.scattered(name) {
+		return eql.Mapping{} // of one document nothing can be told
+	}
 	m := s.own(name)
 	if s.view && s.users != nil {
 		m.Filled = s.filled(name)
@@ -134,12 +158,16 @@ func (s *sourceColumns) Column(name string) eql.Mapping {
 
 // own is how a column comes out of the documents, without the user map.
 func (s *sourceColumns) own(name string) eql.Mapping {
+	if s.source.scattered(name) {
+		return eql.Mapping{}
+	}
 	c := s.source.column(name)
-	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0, Blank: s.view}
+	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0 || c.json != nil, Blank: s.view}
 	for _, field := range c.from {
 		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field), Silent: s.caps[field].Silent})
 	}
 	switch {
+	case c.json != nil: // nothing of a text of JSON can be asked
 	case c.words == nil && (c.as.names() || c.as == asLower):
 		m.Words = c.spellings
 	case c.words != nil:
@@ -222,12 +250,13 @@ type searcher struct {
 	stats    esq.Stats
 	warnings []string
 	unknown  []UserMisses
+	unfound  unfound
 
 	exceptions []ExceptionCount
 }
 
 func newSearcher(eng esq.Searcher, r *Rule) searcher {
-	return searcher{engine: eng, rule: r, caps: map[asked]map[string]esq.FieldCap{}}
+	return searcher{engine: eng, rule: r, caps: map[asked]map[string]esq.FieldCap{}, unfound: unfound{}}
 }
 
 func (s *searcher) warn(format string, args ...any) {
@@ -246,7 +275,7 @@ func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[st
 	if caps, ok := s.caps[asked{f.stage, src}]; ok {
 		return caps, nil
 	}
-	caps, err := s.engine.FieldCaps(ctx, src.index, f.columns(src))
+	caps, err := s.engine.FieldCaps(ctx, src.index, withObjects(f.columns(src)))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the fields of %s: %w", s.sourceName(f.stage, src), err)
 	}
@@ -291,31 +320,38 @@ func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fet
 		if err != nil {
 			return nil, 0, err
 		}
-		read, fill := newReader(f.stage, src), newFiller(f.users, f.stage)
-		mapping := f.mapping(src, caps)
-		search := esq.Search{Indices: src.index, Query: f.ask(f.time.query(src.time), mapping), Time: src.time, Fields: read.fields}
+		fill, mapping := newFiller(f.users, f.stage), f.mapping(src, caps)
 		var misses UserMisses
-		stats, err := s.engine.Search(ctx, search, func(h esq.Hit) error {
-			e, ok := read.event(h)
-			if !ok {
-				s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
-				return nil
-			}
+		keep := func(e *event) {
 			unknown := fill.fill(e)
 			if f.accepts(e) && !s.keptOut(f.stage, e) {
 				accepted = append(accepted, e)
 				misses.note(unknown, 1)
 			}
-			if len(accepted) > s.rule.MaxRows {
+		}
+		var incomplete []*event
+		n, err := s.read(ctx, f, src, f.ask(f.time.query(src.time), mapping), func(e *event) error {
+			if len(src.parts) == 0 {
+				keep(e)
+			} else if f.mayAccept(e) {
+				incomplete = append(incomplete, e)
+			}
+			if len(accepted)+len(incomplete) > s.rule.MaxRows {
 				return &TooManyRowsError{Stage: f.stage.id, Max: s.rule.MaxRows}
 			}
 			return nil
 		})
+		fetched += n
 		if err != nil {
-			return nil, 0, fmt.Errorf("search stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
+			return nil, 0, err
 		}
-		s.note(stats)
-		fetched += stats.Hits
+		if n, err = s.complete(ctx, f, src, incomplete); err != nil {
+			return nil, 0, err
+		}
+		fetched += n
+		for _, e := range incomplete {
+			keep(e)
+		}
 		if mapping.looked {
 			if misses, err = s.misses(ctx, f, src, caps); err != nil {
 				return nil, 0, err
@@ -324,4 +360,28 @@ func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fet
 		s.missed(f.stage, src, misses)
 	}
 	return accepted, fetched, nil
+}
+
+// read hands over the documents of a source that match, oldest first.
+func (s *searcher) read(ctx context.Context, f *fetch, src *source, q esq.Query, yield func(*event) error) (fetched int64, err error) {
+	read := newReader(f.stage, src)
+	caps, err := s.fieldCaps(ctx, f, src)
+	if err != nil {
+		return 0, err
+	}
+	search := esq.Search{Indices: src.index, Query: q, Time: src.time, Fields: read.fields}
+	stats, err := s.engine.Search(ctx, search, func(h esq.Hit) error {
+		e, ok := read.event(h)
+		if !ok {
+			s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
+			return nil
+		}
+		s.unfound.note(read, s.sourceName(f.stage, src), h, caps)
+		return yield(e)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("search stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
+	}
+	s.note(stats)
+	return stats.Hits, nil
 }

@@ -361,6 +361,8 @@ func (c *compiler) readTimes(r *Rule) {
 			r.Schedule = schedule
 		}
 	}
+	// An absent event is known to be none when its last part would have arrived.
+	r.Lateness += r.plan.partReach()
 	r.LookBack = interval + time.Minute // Kibana's default: one minute more than the interval
 	if r.Windowed {
 		r.LookBack = interval

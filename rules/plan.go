@@ -44,7 +44,10 @@ func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, er
 		return nil, err
 	}
 	e.search.warnOfExpired()
-	out := &Result{Stages: e.result, Stats: e.search.stats, Warnings: e.search.warnings, UserMisses: e.search.unknown, Exceptions: e.search.exceptions}
+	out := &Result{
+		Stages: e.result, Stats: e.search.stats, UserMisses: e.search.unknown, Exceptions: e.search.exceptions,
+		Warnings: slices.Concat(e.search.warnings, e.search.unfound.warnings()),
+	}
 	if !whole {
 		return out, nil
 	}

@@ -20,7 +20,8 @@ type Probe struct {
 	Index        []string // names and patterns
 	Time, Ingest string   // date fields; Ingest is "" for a source without one
 	Kuery        bool     // the engine decides all conditions, as Kibana would have it
-	Columns      []ProbeColumn
+	// Columns are without those whose values lie in several documents.
+	Columns []ProbeColumn
 
 	stage  *stage // the rule's stage, with Columns alone
 	source *source
@@ -52,8 +53,9 @@ type Condition struct {
 	// accepts no other, else only [Condition.Holds] can tell.
 	Query esq.Query
 	Exact bool
-	// Linked says that the rows of another stage decide, all(...): of a document
-	// alone nothing can be told but what Query asks.
+	// Linked says that the rows of another stage decide, all(...), or further
+	// documents of the event: of a document alone nothing can be told but what
+	// Query asks.
 	Linked   bool
 	Columns  []string // what it speaks of; fields where the rule is a kuery query
 	Literals []string // the texts that it asks for
@@ -107,6 +109,9 @@ func (r *Rule) probe(s *stage, src *source, uses columnUses) *Probe {
 	look.columns = nil
 	for _, u := range uses {
 		look.columns = append(look.columns, u.name)
+		if src.scattered(u.name) {
+			continue // no document tells whether its event has a value
+		}
 		p.Columns = append(p.Columns, ProbeColumn{Name: u.name, From: src.column(u.name).from, Uses: u.uses})
 	}
 	p.stage = &look
@@ -123,14 +128,7 @@ func kueryFields(n kuery.Node) []string {
 // Fields returns every field that the probe's questions may speak of, and the
 // objects around them, for [esq.Searcher.FieldCaps].
 func (p *Probe) Fields() []string {
-	fields := append((&fetch{stage: p.stage}).columns(p.source), "data_stream.dataset")
-	for _, f := range slices.Clone(fields) {
-		for i := strings.LastIndexByte(f, '.'); i > 0; i = strings.LastIndexByte(f[:i], '.') {
-			fields = append(fields, f[:i])
-		}
-	}
-	slices.Sort(fields)
-	return slices.Compact(fields)
+	return withObjects(append((&fetch{stage: p.stage}).columns(p.source), "data_stream.dataset"))
 }
 
 // Filter returns the conditions of the source's own filter, together the
@@ -196,7 +194,7 @@ func (p *Probe) condition(e eql.Expr, caps map[string]esq.FieldCap) Condition {
 	c := Condition{Text: eql.Print(e), Literals: eql.Literals(e)}
 	c.Query, c.Exact = eql.Translate(e, mapping, unknown)
 	for _, ref := range eql.Refs(e) {
-		c.Linked = c.Linked || ref.Func != ""
+		c.Linked = c.Linked || ref.Func != "" || p.source.scattered(ref.Name)
 		if ref.Func == "" && !slices.Contains(c.Columns, ref.Name) {
 			c.Columns = append(c.Columns, ref.Name)
 		}

@@ -131,6 +131,19 @@ type sourceSpec struct {
 	Time    string         `toml:"time"`
 	Ingest  *string        `toml:"ingest"`
 	Columns map[string]any `toml:"columns"`
+	Parts   []partSpec     `toml:"part"`
+}
+
+// partSpec is a source's [[source.part]]; it has a source's keys, but no name
+// and no parts.
+type partSpec struct {
+	On      string         `toml:"on"`
+	Within  string         `toml:"within"`
+	Index   []string       `toml:"index"`
+	Filter  string         `toml:"filter"`
+	Time    string         `toml:"time"`
+	Ingest  *string        `toml:"ingest"`
+	Columns map[string]any `toml:"columns"`
 }
 
 // columnSpec is a column written as a table.
@@ -140,5 +153,6 @@ type columnSpec struct {
 	As     string         `toml:"as"`
 	Where  map[string]any `toml:"where"`
 	Map    map[string]any `toml:"map"`
+	JSON   any            `toml:"json"`
 	Weak   string         `toml:"weak"`
 }

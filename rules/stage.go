@@ -23,6 +23,7 @@ type stage struct {
 	reads   []string  // of them, those that decide which chains there are
 	// matchers are the parts of cond that speak of a column, for matched(...).
 	matchers map[string][]*eql.Program
+	sieves   map[*source][]*eql.Program // the parts of cond that an event without its parts decides
 
 	exceptions []kept
 
@@ -140,19 +141,28 @@ func (c *compiler) readEvents(s *stage, path []string, spec stageSpec) {
 			s.need(ref.Name)
 		}
 	}
-	s.accept, err = eql.Compile(s.cond, func(ref eql.Ref) (int, error) {
+	if s.accept, err = s.compile(s.cond); err == nil {
+		err = s.compileSieves()
+	}
+	if err != nil {
+		c.languageError(path, err)
+	}
+}
+
+// compile compiles the stage's condition, or a part of it.
+func (s *stage) compile(cond eql.Expr) (*eql.Program, error) {
+	return eql.Compile(cond, func(ref eql.Ref) (int, error) {
 		switch ref.Func {
 		case "":
 			return slices.Index(s.columns, ref.Name), nil
 		case "all":
-			s.sets = append(s.sets, ref)
-			return len(s.sets) - 1, nil
+			if !slices.Contains(s.sets, ref) {
+				s.sets = append(s.sets, ref)
+			}
+			return slices.Index(s.sets, ref), nil
 		}
 		return 0, fmt.Errorf("%s() has no meaning in a query", ref.Func)
 	})
-	if err != nil {
-		c.languageError(path, err)
-	}
 }
 
 // above is the id of the stage above that is not absent; "" if there is none.

@@ -68,6 +68,11 @@ func identityColumns() []identityColumn {
 	}
 }
 
+// fillable says that a row may be given the column by the user map.
+func fillable(column string) bool {
+	return slices.ContainsFunc(identityColumns(), func(c identityColumn) bool { return c.name == column && c.of != nil })
+}
+
 // fill is a column that a row was given a value in, and by which identity.
 type fill struct {
 	column string
@@ -180,7 +185,7 @@ func (s *sourceColumns) filled(name string) func([]esq.Value) ([]eql.Filling, bo
 	for _, c := range identityColumns() {
 		if c.name == name {
 			self = c
-		} else if slices.Contains(s.has, c.name) && len(s.source.column(c.name).from) > 0 {
+		} else if slices.Contains(s.has, c.name) && (len(s.source.column(c.name).from) > 0 || s.source.scattered(c.name)) {
 			others = append(others, c)
 		}
 	}

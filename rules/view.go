@@ -28,12 +28,18 @@ type source struct {
 	time    string
 	ingest  string
 	columns map[string]column
+	// listedOnly says that a column that is not listed is none, rather than the
+	// field of its own name.
+	listedOnly bool
+	parts      []*part
+	ties       []string // fields that tie its documents to their parts, or to their event
 }
 
 // column is how a source carries a column.
 type column struct {
 	from   []string // candidate fields, the first that has a value counts; none: never has one
 	where  map[string]string
+	json   []string // members of the JSON object that the field's text is, the first that is present
 	as     normal
 	words  map[string]string // the source's word -> the view's word
 	domain string            // of as = "account": the field with the domain of a name
@@ -48,6 +54,9 @@ func (s *source) column(name string) column {
 	}
 	if name == timeColumn {
 		return column{from: []string{s.time}}
+	}
+	if s.listedOnly {
+		return column{}
 	}
 	return column{from: []string{name}}
 }
@@ -76,8 +85,10 @@ func (f *file) readView(name, text string) *view {
 	declared := map[string]bool{}
 	for i, s := range spec.Sources {
 		src := f.readSource(index(nil, "source", i), s)
-		for c := range src.columns {
-			declared[c] = true
+		for _, each := range src.everything() {
+			for c := range each.columns {
+				declared[c] = true
+			}
 		}
 		if slices.ContainsFunc(v.sources, func(other *source) bool { return other.name == src.name }) {
 			f.problem(index(nil, "source", i), "a second source named %q; give each its own name", src.name)
@@ -111,6 +122,10 @@ func (f *file) readSource(at []string, spec sourceSpec) *source {
 	}
 	for _, name := range sortedKeys(spec.Columns) {
 		s.columns[name] = f.readColumn(append(at[:len(at):len(at)], "columns", name), name, spec.Columns[name])
+	}
+	for i, part := range spec.Parts {
+		p := f.readPart(index(at, "part", i), i, spec, part)
+		s.parts, s.ties = append(s.parts, p), append(s.ties, p.on)
 	}
 	return s
 }
@@ -161,27 +176,36 @@ func (f *file) readColumn(at []string, name string, value any) column {
 	}
 	c.where = f.words(at, "where", spec.Where)
 	c.words = f.words(at, "map", spec.Map)
+	if spec.JSON != nil {
+		c.json = f.readNames(at, "json", spec.JSON, "member")
+	}
 	return c
 }
 
 func (f *file) readFrom(at []string, name string, from any) []string {
-	switch v := from.(type) {
-	case nil:
+	if from == nil {
 		return []string{name}
+	}
+	return f.readNames(at, "from", from, "field")
+}
+
+// readNames reads one name or a list of names.
+func (f *file) readNames(at []string, key string, names any, kind string) []string {
+	switch v := names.(type) {
 	case string:
 		return []string{v}
 	case []any:
-		fields := []string{}
+		list := []string{}
 		for _, x := range v {
 			s, ok := x.(string)
 			if !ok {
-				f.problem(at, "from must be a list of fields, not of %s", kindOf(x))
+				f.problem(at, "%s must be a list of %ss, not of %s", key, kind, kindOf(x))
 			}
-			fields = append(fields, s)
+			list = append(list, s)
 		}
-		return fields
+		return list
 	}
-	f.problem(at, "from must be a field or a list of fields, not %s", kindOf(from))
+	f.problem(at, "%s must be a %s or a list of %ss, not %s", key, kind, kind, kindOf(names))
 	return nil
 }
 

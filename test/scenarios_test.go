@@ -34,6 +34,9 @@ type scenario struct {
 	Rules       []string  `toml:"rules"`
 	From        time.Time `toml:"from"`
 	To          time.Time `toml:"to"`
+	// Mapping are fields of other types than the usual ones, by index pattern.
+	// Only clusters heed it; what comes out must be the same.
+	Mapping map[string]map[string]memory.Type `toml:"mapping"`
 }
 
 // expected is an alert as a scenario's alerts.json states it.
@@ -103,11 +106,19 @@ func (s scenario) expected(t *testing.T) []expected {
 // keep their windows.
 func (s scenario) ruleSet(t *testing.T, shipped *rules.Set, interval time.Duration) *rules.Set {
 	t.Helper()
-	set := &rules.Set{}
+	set, own := &rules.Set{}, &rules.Set{}
+	if _, err := os.Stat(s.file("rules")); err == nil {
+		if own, err = rules.Load([]string{s.file("rules")}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, id := range s.Rules {
-		r := shipped.ByID(id)
+		r := own.ByID(id)
 		if r == nil {
-			t.Fatalf("%s: no shipped rule %s", s.name, id)
+			r = shipped.ByID(id)
+		}
+		if r == nil {
+			t.Fatalf("%s: no rule %s, shipped or in its folder rules", s.name, id)
 		}
 		if !r.Windowed {
 			rescheduled := *r
@@ -163,6 +174,15 @@ func (s scenario) run(t *testing.T, set *rules.Set, documents esq.Searcher) map[
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	runs, err := engine.Find(context.Background(), []string{mappings.Names{}.RunPattern()}, esq.MatchAll{}, math.MaxInt)
+	if err != nil || len(runs) == 0 {
+		t.Fatalf("%d run records, %v", len(runs), err)
+	}
+	for _, r := range runs {
+		if bytes.Contains(r.Source, []byte("may not be found")) {
+			t.Errorf("a run warns of values that no query finds: %s", r.Source)
+		}
 	}
 	found, err := engine.Find(context.Background(), []string{mappings.Names{}.AlertPattern()}, esq.MatchAll{}, math.MaxInt)
 	if err != nil {

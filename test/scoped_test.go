@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,6 +77,7 @@ func loadScenarios(t *testing.T, e engines.Engine, all []scenario) (prefix strin
 		memory.ECS().Rules, func(r memory.Rule) bool { return strings.HasPrefix(r.Field, "o365.audit.Data") })})
 	var body bytes.Buffer
 	for _, s := range all {
+		s.putMappings(t, e, prefix)
 		for _, d := range s.documents(t) {
 			var source map[string]any
 			if err := json.Unmarshal(d.Source, &source); err != nil {
@@ -106,6 +108,19 @@ func loadScenarios(t *testing.T, e engines.Engine, all []scenario) (prefix strin
 		t.FailNow()
 	}
 	return prefix
+}
+
+// putMappings gives the scenario's own indices their own field types.
+func (s scenario) putMappings(t *testing.T, e engines.Engine, prefix string) {
+	t.Helper()
+	for i, pattern := range slices.Sorted(maps.Keys(s.Mapping)) {
+		own := s.Mapping[pattern]
+		m := memory.Mapping{Rules: slices.DeleteFunc(memory.ECS().Rules, func(r memory.Rule) bool { return own[r.Field] != "" })}
+		for _, field := range slices.Sorted(maps.Keys(own)) {
+			m = m.With(memory.Rule{Field: field, Type: own[field]})
+		}
+		putTemplate(t, e, prefix, fmt.Sprintf("%s-%d", s.name, i), pattern, 902, m)
+	}
 }
 
 func putTemplate(t *testing.T, e engines.Engine, prefix, name, pattern string, priority int, m memory.Mapping) {

@@ -152,7 +152,7 @@ func (w *writer) endpointMount(t *rapid.T, m mount) document {
 		d.put("volume.mount_name", m.letter)
 		d.put("volume.dos_name", `Q:`)
 	}
-	if m.letter == "" {
+	if m.root() == "" {
 		delete(d.fields, "volume.dos_name")
 	}
 	return d
@@ -325,7 +325,7 @@ func (c *chainCase) mount(t *rapid.T, s story) {
 		e := deviceEvent{TimeGenerated: m.time, ActionType: mostly(t, "UsbDriveMounted", []string{"UsbDriveUnmounted"}, "action"), DeviceId: m.host, DriveLetter: m.letter}
 		render = func() document { return c.writer.deviceEvent(t, e) }
 		if e.ActionType != "UsbDriveMounted" {
-			m.letter = "" // no mount at all
+			m.host = "" // no mount at all
 		}
 	}
 	m.document = c.writer.add(render())

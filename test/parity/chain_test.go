@@ -139,9 +139,7 @@ func (c fileCopy) carriesOff(d download) bool {
 // one moment the one whose document is named last.
 func (e events) lastMount(c fileCopy) (last mount, ok bool) {
 	for _, m := range e.mounts {
-		root := m.root()
-		if root == "" || c.host == "" || m.host != c.host || !strings.HasPrefix(folded(c.path), folded(root)) ||
-			m.time > c.time || m.time < c.time-7*day {
+		if c.host == "" || m.host != c.host || !m.holds(c.path) || m.time > c.time || m.time < c.time-7*day {
 			continue
 		}
 		if !ok || m.time > last.time || m.time == last.time && m.document > last.document {
@@ -149,6 +147,16 @@ func (e events) lastMount(c fileCopy) (last mount, ok bool) {
 		}
 	}
 	return last, ok
+}
+
+// holds says that the path is on the drive or, of a mount that does not say its
+// drive, that it can be.
+func (m mount) holds(path string) bool {
+	if root := m.root(); root != "" {
+		return strings.HasPrefix(folded(path), folded(root))
+	}
+	lettered := len(path) > 2 && path[1:3] == `:\`
+	return lettered && path[0] != 'C' && path[0] != 'c' || strings.HasPrefix(path, "/Volumes/")
 }
 
 // root is the drive as the beginning of a path: "E:\", "/Volumes/DATA/".

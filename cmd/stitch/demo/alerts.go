@@ -4,6 +4,7 @@ import "time"
 
 const (
 	sentinelIndex = "logs-microsoft_sentinel.event-default"
+	graphIndex    = "logs-m365_defender.alert-default"
 	massDownload  = "Mass download by a single user"
 	cabinetMatch  = "MCAS_ALERT_CABINET_EVENT_MATCH_AUDIT" // the kind of alert that an activity policy raises
 )
@@ -38,6 +39,22 @@ func (d *day) sentinelAlert(t time.Time, p person, title, status string) {
 		"microsoft_sentinel": object{"event": own},
 		"observer":           object{"product": "Microsoft Cloud App Security", "vendor": "Microsoft"},
 		"tags":               []string{"forwarded"},
+	})
+}
+
+// graphAlert is an alert of Defender XDR as Microsoft Graph hands it over.
+func (d *day) graphAlert(t time.Time, p person, title, status string) {
+	id := guid("graph alert", p.upn(), title)
+	evidence := []object{
+		{"odata_type": "#microsoft.graph.security.userEvidence", "user_account": object{"account_name": p.login(), "azure_ad_user_id": p.objectID(), "user_principal_name": p.upn()}},
+		{"odata_type": "#microsoft.graph.security.ipEvidence", "verdict": "suspicious"},
+	}
+	d.add(graphIndex, t, object{
+		"data_stream":   object{"type": "logs", "dataset": "m365_defender.alert", "namespace": "default"},
+		"event":         object{"created": stamp(t), "id": id, "kind": "alert", "provider": "microsoftDefenderForCloudApps"},
+		"host":          object{"ip": []string{p.office.address}},
+		"m365_defender": object{"alert": object{"evidence": evidence, "severity": "medium", "status": status, "title": title}},
+		"message":       title + ": " + p.name(),
 	})
 }
 

@@ -19,6 +19,7 @@ func Day(start time.Time) []byte {
 	d.incident()
 	d.nearMisses()
 	d.noise()
+	d.graphAlert(d.clock(16, 20, 11), rui, "Impossible travel activity", "resolved")
 	return d.lines()
 }
 

@@ -89,11 +89,11 @@ func (d *day) synchronised() {
 }
 
 // noLetter: Callum does all of it, but the record of his drive has no letter,
-// so nothing says that the E: he wrote to was the drive.
+// and a share, where he wrote to, cannot be the drive.
 func (d *day) noLetter() {
 	hull := newProject(415, 53)
 	d.downloads(d.clock(16, 32, 0), callum, hull)
 	d.sentinelAlert(d.clock(16, 44, 56), callum, massDownload, "New")
 	d.mounted(d.clock(17, 1, 0), callum, callum.machine(), "", elements)
-	d.copies(d.clock(17, 2, 30), callum, callum.machine(), explorer, `E:\415`, hull.names[:30])
+	d.copies(d.clock(17, 2, 30), callum, callum.machine(), explorer, `\\nas02.halden.example\projects\415`, hull.names[:30])
 }
