@@ -51,7 +51,7 @@ func newRoot(s streams) *cobra.Command {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		demoCommand(s), checkCommand(s), rulesCommand(s), fmtCommand(s), newCommand(s), testCommand(s), importCommand(s), replayCommand(s),
+		demoCommand(s), checkCommand(s), rulesCommand(s), fmtCommand(s), newCommand(s), testCommand(s), schemaCommand(s), importCommand(s), replayCommand(s),
 		bootstrapCommand(s), runCommand(s), onceCommand(s), coverageCommand(s), doctorCommand(s), versionCommand(s),
 	)
 	root.SetHelpCommand(helpCommand())
