@@ -79,14 +79,16 @@ func (v *VirtualClock) After(d time.Duration) <-chan time.Time {
 // or a machine that slept, is noticed after this time.
 const maxNap = time.Minute
 
-// waitUntil returns true once the clock shows t or later, false if ctx is done
-// before.
+// waitUntil returns true once the clock shows t or later, or is set back: then t
+// may be far off by mistake. It returns false if ctx is done before.
 func waitUntil(ctx context.Context, clock Clock, t time.Time) bool {
-	for {
-		left := t.Sub(clock.Now())
-		if left <= 0 {
+	for before := (time.Time{}); ; {
+		now := clock.Now().Round(0) // what the clock shows, not how long it ran
+		left := t.Sub(now)
+		if left <= 0 || now.Before(before) {
 			return ctx.Err() == nil
 		}
+		before = now
 		select {
 		case <-ctx.Done():
 			return false

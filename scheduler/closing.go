@@ -24,8 +24,8 @@ func (v *visit) closes() closing {
 	covered := v.entry.clone()
 	covered.cover(v.slice)
 	c := closing{
-		before:  v.entry.closed(v.rule, v.entry.coveredUntil()),
-		after:   v.entry.closed(v.rule, covered.coveredUntil()),
+		before:  closed(v.rule, v.entry.coveredUntil()),
+		after:   closed(v.rule, covered.coveredUntil()),
 		pending: map[string]bool{},
 	}
 	if v.replay && v.last {
@@ -34,9 +34,12 @@ func (v *visit) closes() closing {
 	return c
 }
 
-// closed is the event time that is closed once all is covered until then.
-func (l *ledger) closed(r *rules.Rule, covered time.Time) time.Time {
-	return later(l.Start, covered.Add(-r.Lateness-r.Settle))
+// closed is the event time that is closed once all is covered until then. It may
+// lie before the ledger begins: what a changed rule takes over from the version
+// before may still be pending, and what has only now arrived for an earlier time
+// waits like everything else.
+func closed(r *rules.Rule, covered time.Time) time.Time {
+	return covered.Add(-r.Lateness - r.Settle)
 }
 
 // stretch is the event time in which chains may have been pending before the

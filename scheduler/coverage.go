@@ -87,7 +87,7 @@ func (s *Scheduler) coverage(ctx context.Context, rule *rules.Rule, now time.Tim
 
 // pending asks anew which chains wait to be judged.
 func (s *Scheduler) pending(ctx context.Context, rule *rules.Rule, l ledger, now time.Time) ([]rules.Pending, error) {
-	closed := l.closed(rule, l.coveredUntil())
+	closed := closed(rule, l.coveredUntil())
 	bound, err := s.withUsers(ctx, rule)
 	if err != nil {
 		return nil, err

@@ -233,6 +233,51 @@ func TestRunNoticesThatTheClockMoved(t *testing.T) {
 	})
 }
 
+// A clock that was hours ahead and is set right is noticed within a minute, by
+// the loop and not only by the next run; what had been covered ahead of it is
+// given back, from where the clock began to be wrong, and searched when it is
+// due.
+func TestRunNoticesThatTheClockWasSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := &offsetClock{}
+		var slices []rules.Window
+		ctx, stop := context.WithCancel(t.Context())
+		store := newCabinet()
+		wait := started(ctx, scheduler.Options{Rules: set(every("r", 5*time.Minute)), Engine: store, Clock: clock,
+			Arrivals: func(_ context.Context, r *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Arrivals, error) {
+				w.From = w.From.Add(r.Settle)
+				slices = append(slices, w)
+				return &rules.Arrivals{}, nil
+			}})
+		begun := time.Now().UTC()
+		sleep := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		sleep(time.Hour)
+		clock.offset.Store(int64(3 * time.Hour))
+		sleep(time.Minute)
+		clock.offset.Store(0)
+		slices = nil
+		sleep(2 * time.Minute)
+		if len(slices) == 0 || slices[0].From.After(begun.Add(time.Hour)) {
+			t.Fatalf("searched again: %v", slices)
+		}
+		sleep(12 * time.Minute)
+		if last := slices[len(slices)-1].To; last.Before(begun.Add(74 * time.Minute)) {
+			t.Errorf("searched until %v, %v after the beginning", last, last.Sub(begun))
+		}
+		sleep(3 * time.Hour)
+		for i, w := range slices[1:] {
+			if !w.From.Equal(slices[i].To) {
+				t.Errorf("slice %v follows %v", w, slices[i])
+			}
+		}
+		stop()
+		wait()
+	})
+}
+
 // offsetClock is the bubble's clock, set forward.
 type offsetClock struct{ offset atomic.Int64 }
 

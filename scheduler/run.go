@@ -38,7 +38,7 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 		return time.Time{}, false, err
 	}
 	owed, present := r.plan(rule, e, now, last)
-	sum.Next = e.next(rule.Schedule)
+	sum.Next = nextTurn(rule, e, now)
 	tried := e.Until
 	if len(owed)+len(present) == 0 {
 		return sum.Next, false, nil
@@ -76,18 +76,25 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	if failed != nil {
 		return time.Time{}, false, failed
 	}
-	sum.Next = e.next(rule.Schedule)
+	sum.Next = nextTurn(rule, e, now)
 	if len(e.holes(now)) > 0 {
 		return now, true, nil
 	}
 	return sum.Next, false, nil
 }
 
+// nextTurn is when a rule is to be looked at again. Where its ledger reaches
+// ahead of the clock it is due at the times of its schedule all the same: what
+// is owed by then is searched.
+func nextTurn(rule *rules.Rule, e entry, now time.Time) time.Time {
+	return earlier(e.next(rule.Schedule), dueAfter(rule.Schedule, e.First, now))
+}
+
 // hopeless says that after this failure no other slice can do better now.
 func hopeless(ctx context.Context, err error) bool {
 	var unreachable *esq.UnreachableError
 	var state *StateError
-	return ctx.Err() != nil || errors.As(err, &unreachable) || errors.As(err, &state)
+	return ctx.Err() != nil || errors.As(err, &unreachable) || errors.As(err, &state) || errors.Is(err, errClockSetBack)
 }
 
 // open reads a rule's ledger and says what the time is. The clock is read after
@@ -110,15 +117,11 @@ func (r runner) open(ctx context.Context, rule *rules.Rule) (e entry, now time.T
 				*l = begin(rule, now)
 			}
 		})
-		return e, now, err
-	}
-	if ahead := e.Covered.within(rules.Window{From: now, To: e.Until}); len(ahead) > 0 {
-		if e.Until.Sub(now) > rule.Settle {
-			r.log.LogAttrs(ctx, slog.LevelWarn, "clock has been set back, what was covered ahead of it will be searched again",
-				append(ruleAttrs(rule), slog.Time("until", e.Until), slog.Time("now", now))...)
+		if err != nil {
+			return e, now, err
 		}
-		e, err = r.book.change(ctx, rule, e, now, func(l *ledger) { l.retreat(now) })
 	}
+	e, err = r.giveBack(ctx, rule, e, now)
 	return e, now, err
 }
 

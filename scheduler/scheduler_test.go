@@ -160,9 +160,10 @@ func TestOnce(t *testing.T) {
 		{4 * time.Minute, 0, scheduler.Counts{}, "2024-02-22T08:00:03Z"},
 		{5*time.Minute + time.Second, 1, scheduler.Counts{Created: 1}, "2024-02-22T08:05:01Z"},
 		{10*time.Minute + 2*time.Second, 1, scheduler.Counts{}, "2024-02-22T08:10:02Z"},
-		// The clock is set back: nothing is due, but what was covered ahead of
-		// it is searched once more when it has come.
-		{2 * time.Minute, 0, scheduler.Counts{}, "2024-02-22T08:02:00Z"},
+		// The clock is set back: nothing is due, but what was searched by a clock
+		// ahead of it is searched once more, since nobody knows when that was, and
+		// the rest when it has come.
+		{2 * time.Minute, 1, scheduler.Counts{}, "2024-02-22T08:02:00Z"},
 		{10*time.Minute + 3*time.Second, 1, scheduler.Counts{Unchanged: 1}, "2024-02-22T08:10:02Z"},
 		{time.Hour, 1, scheduler.Counts{}, "2024-02-22T09:00:00Z"}, // after downtime
 	}
@@ -178,14 +179,15 @@ func TestOnce(t *testing.T) {
 		{From: after(-10 * time.Minute), To: after(3 * time.Second)},
 		{From: after(3 * time.Second), To: after(5*time.Minute + time.Second)},
 		{From: after(5*time.Minute + time.Second), To: after(10*time.Minute + 2*time.Second)},
+		{From: after(3 * time.Second), To: after(2 * time.Minute)},
 		{From: after(2 * time.Minute), To: after(10*time.Minute + 2*time.Second)},
 		{From: after(10*time.Minute + 2*time.Second), To: after(time.Hour)},
 	}
 	if diff := cmp.Diff(want, w.slices); diff != "" {
 		t.Errorf("slices (-want +got):\n%s", diff)
 	}
-	if len(store.records()) != 5 {
-		t.Errorf("%d run records, want 5", len(store.records()))
+	if len(store.records()) != 6 {
+		t.Errorf("%d run records, want 6", len(store.records()))
 	}
 }
 

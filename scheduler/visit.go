@@ -34,7 +34,13 @@ type visit struct {
 // slice to the ledger, last. A failure is noted in the ledger if that can be.
 func (v *visit) run(ctx context.Context) Report {
 	v.report = Report{Rule: v.rule, Slice: v.slice, Window: v.slice, Started: v.clock.Now()}
-	err := v.open(ctx)
+	var err error
+	if v.slice.To.Sub(v.report.Started) > v.rule.Settle {
+		err = errClockSetBack
+	}
+	if err == nil {
+		err = v.open(ctx)
+	}
 	if err == nil {
 		err = v.work(ctx)
 	}

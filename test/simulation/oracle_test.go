@@ -31,14 +31,14 @@ func all(t testing.TB, s *subject, documents []Document) *memory.Engine {
 // offline evaluates the rule once over all documents, everything being there,
 // and returns the alerts by id. Of a windowed rule it evaluates every window
 // that was due from the extent's first to until.
-func offline(t testing.TB, s *subject, documents *memory.Engine, x extent, until time.Time) map[string]json.RawMessage {
+func offline(t testing.TB, s *subject, version *rules.Rule, documents *memory.Engine, x extent, until time.Time) map[string]json.RawMessage {
 	t.Helper()
 	kept := memory.New(memory.Options{Now: time.Now})
 	engine := struct {
 		esq.Searcher
 		esq.Store
 	}{documents, kept}
-	rule := *s.rule
+	rule := *version
 	from, to := base.AddDate(-1, 0, 0), base.AddDate(1, 0, 0)
 	if rule.Windowed {
 		interval := time.Duration(s.interval) * time.Millisecond
@@ -75,6 +75,9 @@ func pairs(documents []Document) map[string][]string {
 	sets := map[string]map[string]bool{}
 	for _, a := range documents {
 		for _, b := range documents {
+			if a.Generation == unstamped || b.Generation == unstamped {
+				continue // in an index of another view
+			}
 			if a.Kind != 0 || b.Kind != 1 || a.User != b.User || a.Event > b.Event || b.Event-a.Event > span {
 				continue
 			}
@@ -88,6 +91,23 @@ func pairs(documents []Document) map[string][]string {
 	out := map[string][]string{}
 	for id, set := range sets {
 		out[id] = slices.Sorted(maps.Keys(set))
+	}
+	return out
+}
+
+// unanswered is what the rule "absent" means, said again without any of its
+// code.
+func unanswered(documents []Document) map[string][]string {
+	const within = 8 * minute
+	out := map[string][]string{}
+	for _, a := range documents {
+		answers := func(b Document) bool {
+			return b.Generation != unstamped && b.Kind == 1 && a.User == b.User && a.Event <= b.Event && b.Event-a.Event <= within
+		}
+		if a.Kind == 0 && a.Generation != unstamped && !slices.ContainsFunc(documents, answers) {
+			out[a.ID] = append(out[a.ID], placed("a", a))
+			slices.Sort(out[a.ID])
+		}
 	}
 	return out
 }

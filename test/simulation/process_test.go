@@ -3,69 +3,167 @@ package simulation
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/scheduler"
 )
 
-// process is one scheduler process and its connection to the cluster. Each of
-// its calls waits until the conductor lets it go on.
+// process is one scheduler process, its clock and its connection to the
+// cluster. Each of its calls waits until the conductor lets it go on.
 type process struct {
 	Process
-	world *world
-	clock *scheduler.VirtualClock
+	world     *world
+	conductor *conductor
+	number    int
+	began     ms
 
-	calls    int
-	dead     bool
+	ctx     context.Context
+	cancel  context.CancelFunc
+	death   chan struct{} // closed when it dies
+	dead    bool
+	died    ms
+	stopped bool
+	done    chan struct{} // closed when it has ended
+	sum     scheduler.Summary
+
+	scheduler *scheduler.Scheduler
+	had       []int // versions of the rules, all until now
+
+	offset   ms // of its clock, now
 	wake     ms // it stands still until then
-	injected int
-
-	parked chan struct{} // sends when a call waits
-	grant  chan struct{} // lets it go on
-	done   chan struct{} // closed when the run is over
-	sum    scheduler.Summary
-	began  ms // when the run started
+	calls    int
+	jumped   int
+	injected []ms // when its calls met a fault
+	pauses   []pause
 }
 
-var _ esq.Engine = (*process)(nil)
+// pause is a time in which a process stands still.
+type pause struct{ from, to ms }
+
+var (
+	_ esq.Engine      = (*process)(nil)
+	_ scheduler.Clock = (*process)(nil)
+)
+
+func newProcess(c *conductor, spec Process) *process {
+	p := &process{Process: spec, world: c.world, conductor: c, offset: spec.Offset, death: make(chan struct{}), done: make(chan struct{})}
+	p.had = []int{spec.Version}
+	p.Reloads = slices.Clone(spec.Reloads)
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// run is the life of a process.
+func (p *process) run(log *slog.Logger) {
+	defer close(p.done)
+	set := p.world.ruleSet(p.Process)
+	s := scheduler.New(scheduler.Options{
+		Rules: set, Engine: p, Clock: p, Logger: log, Concurrency: max(1, len(set.Rules)),
+		Holder: p.name(), LeasePeriod: time.Duration(p.conductor.lease) * time.Millisecond,
+		Retention: time.Duration(p.world.retention) * time.Millisecond,
+	})
+	p.scheduler = s
+	if p.Loop {
+		s.Run(p.ctx)
+		return
+	}
+	p.sum, _ = s.Once(p.ctx) // the error is that of the context
+}
+
+// name is how the process is called in the lease.
+func (p *process) name() string { return fmt.Sprintf("p%d", p.number) }
+
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop tells the process to end in good order.
+func (p *process) stop() {
+	p.stopped = true
+	p.cancel()
+}
+
+// reload gives the process its rules in the next version.
+func (p *process) reload() {
+	p.Version, p.Reloads = p.Reloads[0].Version, p.Reloads[1:]
+	p.had = append(p.had, p.Version)
+	p.scheduler.Exchange(p.world.ruleSet(p.Process))
+}
+
+// die ends the process at once: whatever it asks from now on has no answer.
+func (p *process) die() {
+	p.dead, p.died = true, p.world.now
+	close(p.death)
+	p.cancel()
+}
+
+// Now implements [scheduler.Clock].
+func (p *process) Now() time.Time { return (p.world.now + p.offset).at() }
+
+// After implements [scheduler.Clock]. As with a machine's clock, a wait is not
+// shorter or longer because the clock is set.
+func (p *process) After(d time.Duration) <-chan time.Time {
+	c := make(chan time.Time, 1)
+	if d <= 0 {
+		c <- p.Now()
+		return c
+	}
+	p.conductor.mu.Lock()
+	defer p.conductor.mu.Unlock()
+	// Not sooner than asked for, where that is no whole millisecond.
+	p.conductor.timers = append(p.conductor.timers, timer{p, p.world.now + msOf(d+time.Millisecond-1), c})
+	return c
+}
 
 // errDead is what a dead process sees; nobody looks at it any more.
 var errDead = errors.New("the process is dead")
 
-// fault waits for the conductor and returns what befalls this call.
-func (p *process) fault(ctx context.Context) (Kind, error) {
-	if p.dead {
+// fault waits for the conductor and returns what befalls this call. A call that
+// writes says what may happen if nobody waits for it any more.
+func (p *process) fault(ctx context.Context, text string, write func()) (Kind, error) {
+	n := &call{process: p, text: text, issued: p.Now(), grant: make(chan struct{}), write: write}
+	select {
+	case <-p.death:
 		return "", errDead
+	default:
 	}
-	p.calls++
-	kind := Kind("")
-	for _, f := range p.Faults {
-		if f.Call == p.calls {
-			kind = f.Kind
-			p.injected++
-			if kind == Paused {
-				p.wake = p.world.now + f.For
-			}
-		}
-	}
-	p.parked <- struct{}{}
-	<-p.grant
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	switch kind {
-	case Refused:
-		return kind, &esq.ResponseError{Op: "simulation", Status: http.StatusServiceUnavailable, Type: "unavailable_shards_exception", Reason: "not now"}
-	case Unreachable:
-		return kind, &esq.UnreachableError{Op: "simulation", Err: errors.New("connection refused")}
-	case Killed:
-		p.dead = true
-		return kind, errDead
-	case KilledHalfWay, KilledAfter:
-		p.dead = true
+	p.conductor.mu.Lock()
+	p.conductor.parked = append(p.conductor.parked, n)
+	p.conductor.mu.Unlock()
+	select {
+	case <-n.grant:
+	case <-p.death:
+		n.gone = true
+		return "", errDead
+	case <-ctx.Done():
+		n.gone = true
+		return "", ctx.Err()
 	}
-	return kind, nil
+	switch n.fault {
+	case Refused:
+		return n.fault, &esq.ResponseError{Op: "simulation", Status: http.StatusServiceUnavailable, Type: "unavailable_shards_exception", Reason: "not now"}
+	case Unreachable:
+		return n.fault, &esq.UnreachableError{Op: "simulation", Err: errors.New("connection refused")}
+	case Killed:
+		p.die()
+		return n.fault, errDead
+	case KilledHalfWay, KilledAfter:
+		p.die()
+	}
+	return n.fault, nil
 }
 
 // answer is what the process gets to see of a call that was carried out.
@@ -83,7 +181,7 @@ func (p *process) answer(kind Kind, op string, err error) error {
 
 // Search implements [esq.Searcher].
 func (p *process) Search(ctx context.Context, s esq.Search, yield func(esq.Hit) error) (esq.Stats, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("search %v", s.Indices), nil)
 	if err != nil {
 		return esq.Stats{}, err
 	}
@@ -103,7 +201,7 @@ func (p *process) Search(ctx context.Context, s esq.Search, yield func(esq.Hit) 
 
 // Count implements [esq.Searcher].
 func (p *process) Count(ctx context.Context, indices []string, q esq.Query) (int64, esq.Stats, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("count %v", indices), nil)
 	if err != nil {
 		return 0, esq.Stats{}, err
 	}
@@ -113,7 +211,7 @@ func (p *process) Count(ctx context.Context, indices []string, q esq.Query) (int
 
 // Group implements [esq.Searcher].
 func (p *process) Group(ctx context.Context, g esq.Grouping, yield func(esq.Group) error) (esq.Stats, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("group %v", g.Indices), nil)
 	if err != nil {
 		return esq.Stats{}, err
 	}
@@ -133,7 +231,7 @@ func (p *process) Group(ctx context.Context, g esq.Grouping, yield func(esq.Grou
 
 // FieldCaps implements [esq.Searcher].
 func (p *process) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("field caps %v", indices), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +241,7 @@ func (p *process) FieldCaps(ctx context.Context, indices, fields []string) (map[
 
 // Get implements [esq.Store].
 func (p *process) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("get %v", refs), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +254,7 @@ func (p *process) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, erro
 
 // Find implements [esq.Store].
 func (p *process) Find(ctx context.Context, indices []string, q esq.Query, limit int) ([]esq.Document, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("find %v", indices), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +267,7 @@ func (p *process) Find(ctx context.Context, indices []string, q esq.Query, limit
 
 // Bulk implements [esq.Store].
 func (p *process) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]esq.Outcome, error) {
-	kind, err := p.fault(ctx)
+	kind, err := p.fault(ctx, fmt.Sprintf("bulk %v", refsOf(ops)), func() { p.world.write(ops, refresh) })
 	if err != nil {
 		return nil, err
 	}

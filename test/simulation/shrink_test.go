@@ -24,9 +24,9 @@ func shrink(h History, fails func(History) bool) History {
 
 func clone(h History) History {
 	h.Documents, h.Processes = slices.Clone(h.Documents), slices.Clone(h.Processes)
-	h.Deeds, h.Steps = slices.Clone(h.Deeds), slices.Clone(h.Steps)
+	h.Deeds, h.Steps, h.Also = slices.Clone(h.Deeds), slices.Clone(h.Steps), slices.Clone(h.Also)
 	for i, p := range h.Processes {
-		h.Processes[i].Faults = slices.Clone(p.Faults)
+		h.Processes[i].Faults, h.Processes[i].Jumps = slices.Clone(p.Faults), slices.Clone(p.Jumps)
 	}
 	return h
 }
@@ -55,6 +55,7 @@ func smallerHistories() []func(History, int) (History, bool) {
 	return []func(History, int) (History, bool){
 		func(h History, i int) (_ History, ok bool) { h.Documents, ok = without(h.Documents, i); return h, ok },
 		func(h History, i int) (_ History, ok bool) { h.Processes, ok = without(h.Processes, i); return h, ok },
+		func(h History, i int) (_ History, ok bool) { h.Also, ok = without(h.Also, i); return h, ok },
 		func(h History, i int) (_ History, ok bool) { h.Deeds, ok = without(h.Deeds, i); return h, ok },
 		func(h History, i int) (_ History, ok bool) { h.Steps, ok = without(h.Steps, i); return h, ok },
 		func(h History, i int) (History, bool) { h.Retention = 0; return h, i == 0 },
@@ -62,7 +63,13 @@ func smallerHistories() []func(History, int) (History, bool) {
 		process(func(p *Process) { p.Faults, _ = without(p.Faults, 1) }),
 		process(func(p *Process) { p.Offset = 0 }),
 		process(func(p *Process) { p.Pace = 0 }),
-		process(func(p *Process) { p.Changed = false }),
+		process(func(p *Process) { p.Jumps, _ = without(p.Jumps, 0) }),
+		process(func(p *Process) { p.Reloads = nil }),
+		process(func(p *Process) { p.Version = 0 }),
+		process(func(p *Process) { p.Version = min(p.Version, sameMeaning) }),
+		process(func(p *Process) { p.Without = nil }),
+		process(func(p *Process) { p.Loop, p.Stop = false, 0 }),
+		document(func(d *Document) { d.Generation, d.Stamp = 0, d.arrives() }),
 		document(func(d *Document) { d.User, d.Host, d.Name = 0, 0, 0 }),
 		document(func(d *Document) { d.Name = 0 }),
 		document(func(d *Document) { d.Visible = d.Stamp }),

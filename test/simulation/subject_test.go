@@ -11,12 +11,17 @@ import (
 
 // subject is a rule and the documents it is tried on.
 type subject struct {
-	rule     *rules.Rule
-	changed  *rules.Rule // the same meaning under another fingerprint
+	name string
+	// rules is the rule in all versions, as Process has them.
+	rules    [3]*rules.Rule
 	interval ms
 	lateness ms
 	settle   ms
+	span     ms
 	kinds    int // of documents
+	// accepts are the kinds of which every stamped document is accepted by some
+	// stage.
+	accepts []int
 	// length is how much time the events of a history take, step what lies
 	// between two of their times.
 	lengths []ms
@@ -27,52 +32,51 @@ type subject struct {
 // subjects loads all rules, by name.
 func subjects(t testing.TB) map[string]*subject {
 	t.Helper()
-	own, err := rules.Load([]string{"testdata/rules"})
-	if err != nil {
-		t.Fatal(err)
+	load := func(paths ...string) *rules.Set {
+		set, err := rules.Load(paths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
 	}
-	shipped, err := rules.Load(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	own, changed, shipped := load("testdata/rules"), load("testdata/changed"), load()
 	out := map[string]*subject{}
-	add := func(name string, s *subject) {
-		s.interval = msOf(s.rule.Schedule.Next(base).Sub(base))
-		s.lateness, s.settle = msOf(s.rule.Lateness), msOf(s.rule.Settle)
-		changed := *s.rule
-		changed.Fingerprint = "changed" + s.rule.Fingerprint
-		s.changed = &changed
+	add := func(name string, s *subject, r, other *rules.Rule) {
+		same := *r
+		same.Fingerprint = "changed" + r.Fingerprint
+		if other == nil {
+			other = &same
+		}
+		s.name, s.rules = name, [3]*rules.Rule{r, sameMeaning: &same, otherMeaning: other}
+		s.interval = msOf(r.Schedule.Next(base).Sub(base))
+		s.lateness, s.settle, s.span = msOf(r.Lateness), msOf(r.Settle), msOf(r.Span)
 		out[name] = s
 	}
-	for _, r := range own.Rules {
-		s := &subject{rule: r, kinds: 4, lengths: []ms{hour, hour, hour, 14 * hour}, step: minute, source: simpleSource}
-		add(r.ID, s)
+	accepts := map[string][]int{
+		"pair": {0, 1}, "first": {0, 1, 2, 3}, "drive": {0, 1, 2, 3}, "window": {0}, "status": {0, 1},
+		"absent": {0, 1}, "between": {0, 2, 3}, "absent-window": {0, 1},
 	}
-	shippedSubject := func(id string, interval time.Duration, lengths ...ms) *subject {
+	for _, r := range own.Rules {
+		s := &subject{kinds: 4, lengths: []ms{hour, hour, hour, 14 * hour}, step: minute, source: simpleSource, accepts: accepts[r.ID]}
+		add(r.ID, s, r, changed.ByID(r.ID))
+	}
+	addShipped := func(name, id string, interval time.Duration, lengths ...ms) {
 		r := *shipped.ByID(id)
 		r.Schedule = rules.Every(interval)
-		return &subject{rule: &r, kinds: 5, lengths: lengths, step: hour, source: shippedSource}
+		add(name, &subject{kinds: 5, lengths: lengths, step: hour, source: shippedSource}, &r, nil)
 	}
-	add("events", shippedSubject("8a30d849-6e54-41a0-9cbb-d8f055b4dd19", 4*time.Hour, 36*hour, 10*24*hour))
-	add("groups", shippedSubject("6267ce44-1e9d-471b-9f1e-ae76a6b7aa84", 24*time.Hour, 30*hour, 5*24*hour))
+	addShipped("events", "8a30d849-6e54-41a0-9cbb-d8f055b4dd19", 4*time.Hour, 36*hour, 10*24*hour)
+	addShipped("groups", "6267ce44-1e9d-471b-9f1e-ae76a6b7aa84", 24*time.Hour, 30*hour, 5*24*hour)
 	return out
 }
 
-// ruleSet is the process's rules.
-func (s *subject) ruleSet(changed bool) *rules.Set {
-	if changed {
-		return &rules.Set{Rules: []*rules.Rule{s.changed}}
-	}
-	return &rules.Set{Rules: []*rules.Rule{s.rule}}
-}
+// version is the rule in a version.
+func (s *subject) version(n int) *rules.Rule { return s.rules[n] }
+
+// simple reports whether the rule is one of testdata, whose documents are alike.
+func (s *subject) simple() bool { return s.step == minute }
 
 type object = map[string]any
-
-// stamped reports whether the document's ingest field is there.
-func (d Document) stamped() bool { return d.Generation != unstamped }
-
-// unstamped is the generation of documents without an ingest field.
-const unstamped = 2
 
 func isoTime(t ms) string { return t.at().Format("2006-01-02T15:04:05.000Z") }
 
@@ -86,10 +90,12 @@ func simpleSource(d Document) (string, map[string]any) {
 		"file": object{"name": fmt.Sprintf("f%d", d.Name)},
 		"sim":  object{"report": fmt.Sprintf("r%d", d.Host)},
 	}
-	if !d.stamped() {
+	if d.Generation == unstamped {
 		return "plain-sim-default", source
 	}
-	event["ingested"] = isoTime(d.Stamp)
+	if d.stamped() {
+		event["ingested"] = isoTime(d.Stamp)
+	}
 	return fmt.Sprintf("logs-sim-default-2024.02.29-%06d", d.Generation+1), source
 }
 

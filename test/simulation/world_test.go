@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -13,13 +14,14 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/memory"
 	"github.com/stitchdetect/stitch/mappings"
+	"github.com/stitchdetect/stitch/rules"
 )
 
 // world is the cluster: documents that arrive as time passes, and what the
 // schedulers and the analysts keep in it.
 type world struct {
 	t         testing.TB
-	subject   *subject
+	subjects  []*subject // of the history's rules
 	now       ms
 	documents *memory.Engine
 	coming    []Document // not yet visible, the next first
@@ -34,23 +36,47 @@ type world struct {
 	// stands still just then, may see it come back.
 	remembered map[string]string
 	retention  ms
-	forgotten  map[string]bool // alerts of which a scheduler deleted what was noted
-	oldest     ms              // when the oldest run still at work began
-	wrong      []string        // what must never happen and did
-	watch      func(w *world, op esq.Write)
+	forgotten  map[string]bool  // alerts of which a scheduler deleted what was noted
+	late       map[string]int64 // by rule: documents that run records call late
+	oldest     ms               // when the oldest work in hand began
+	writer     *call            // that is carried out; nil if an analyst is at work
+	wrong      []string         // what must never happen and did
+	watches    []watch
+	leases     []tenancy     // as they were written
+	ahead      map[string]ms // by ledger: until when it claimed first what is still to come
+	// unnoticed are the ledgers of which the time that they claimed before it
+	// came has passed, and no clock told the right time meanwhile.
+	unnoticed map[string]bool
 }
 
-func newWorld(t testing.TB, s *subject, h History) *world {
+// watch looks at a write that was carried out, and at what it was written over.
+type watch func(w *world, op esq.Write, before esq.Document)
+
+func newWorld(t testing.TB, all map[string]*subject, h History) *world {
 	w := &world{
-		t: t, subject: s, now: math.MinInt64,
+		t: t, now: math.MinInt64, ahead: map[string]ms{}, unnoticed: map[string]bool{}, late: map[string]int64{},
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
 		store: newStore(), analyst: map[string]object{}, removed: map[string]string{}, remembered: map[string]string{},
 		retention: h.Retention, forgotten: map[string]bool{},
+	}
+	for _, name := range h.names() {
+		w.subjects = append(w.subjects, all[name])
 	}
 	w.documents = memory.New(memory.Options{Now: base.Local})
 	slices.SortStableFunc(w.coming, func(a, b Document) int { return cmp.Compare(a.Visible, b.Visible) })
 	slices.SortStableFunc(w.deeds, func(a, b Deed) int { return cmp.Compare(a.At, b.At) })
 	return w
+}
+
+// ruleSet is a process's rules.
+func (w *world) ruleSet(p Process) *rules.Set {
+	set := &rules.Set{}
+	for _, s := range w.subjects {
+		if !slices.Contains(p.Without, s.name) {
+			set.Rules = append(set.Rules, s.version(p.Version))
+		}
+	}
+	return set
 }
 
 // advance lets time pass: documents arrive and analysts work.
@@ -64,9 +90,14 @@ func (w *world) advance(now ms) {
 		w.do(w.deeds[0])
 		w.deeds = w.deeds[1:]
 	}
+	for id, until := range w.ahead {
+		if until <= w.now+minute {
+			w.unnoticed[id] = true
+		}
+	}
 }
 
-func (w *world) load(d Document) { load(w.t, w.documents, w.subject, d) }
+func (w *world) load(d Document) { load(w.t, w.documents, w.subjects[0], d) }
 
 func load(t testing.TB, into *memory.Engine, s *subject, d Document) {
 	t.Helper()
@@ -88,6 +119,10 @@ func (w *world) write(ops []esq.Write, refresh bool) []esq.Outcome {
 			back = append(back, op)
 		}
 	}
+	before, err := w.store.get(context.Background(), refsOf(ops))
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	outcomes, err := w.store.bulk(ops, refresh, w.now)
 	if err != nil {
 		w.t.Fatal(err)
@@ -102,11 +137,22 @@ func (w *world) write(ops []esq.Write, refresh bool) []esq.Outcome {
 			continue
 		}
 		w.note(op)
-		if w.watch != nil {
-			w.watch(w, op)
+		if op.Delete {
+			continue
+		}
+		for _, look := range w.watches {
+			look(w, op, before[i])
 		}
 	}
 	return outcomes
+}
+
+func refsOf(ops []esq.Write) []esq.Ref {
+	refs := make([]esq.Ref, len(ops))
+	for i, op := range ops {
+		refs[i] = op.Ref
+	}
+	return refs
 }
 
 func (w *world) isAlert(r esq.Ref) bool {
@@ -159,6 +205,11 @@ func (w *world) alerts() []esq.Document {
 	docs := w.store.all(w.t, mappings.Names{}.AlertPattern())
 	slices.SortFunc(docs, func(a, b esq.Document) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Index, b.Index)) })
 	return docs
+}
+
+// alertsOf are the alert documents of one rule.
+func (w *world) alertsOf(rule string) []esq.Document {
+	return slices.DeleteFunc(w.alerts(), func(d esq.Document) bool { return w.ruleOf(d.Source) != rule })
 }
 
 // do changes an alert as an analyst's browser would: whole, over whatever
