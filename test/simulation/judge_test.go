@@ -83,7 +83,8 @@ func (v *verdict) judge(w *world, h History) {
 	for _, s := range w.subjects {
 		r := &ruling{verdict: v, w: w, h: h, s: s, rule: s.version(h.last()), x: w.extent(s, h)}
 		r.collect()
-		if w.unnoticed["ledger-"+r.rule.ID+"-"+r.rule.Fingerprint] {
+		if slices.ContainsFunc(s.rules[:], func(r *rules.Rule) bool { return w.unnoticed["ledger-"+r.ID+"-"+r.Fingerprint] }) {
+			v.unnoticed++
 			continue // nothing is promised of what no clock could notice
 		}
 		r.compare()

@@ -21,6 +21,7 @@ type verdict struct {
 	missing, doubled, stale, differs int
 	other                            int
 	takeovers                        int
+	unnoticed                        int            // rules of which nothing is promised
 	kinds                            map[string]int // of histories
 	faulty                           []string       // everything that is wrong, in words
 }
@@ -37,6 +38,7 @@ func (v *verdict) add(b verdict) {
 	v.differs += b.differs
 	v.other += b.other
 	v.takeovers += b.takeovers
+	v.unnoticed += b.unnoticed
 	if v.kinds == nil {
 		v.kinds = map[string]int{}
 	}
@@ -51,8 +53,8 @@ func (v verdict) figures(histories int) string {
 	for _, kind := range slices.Sorted(maps.Keys(v.kinds)) {
 		kinds = append(kinds, fmt.Sprintf("%d with %s", v.kinds[kind], kind))
 	}
-	return fmt.Sprintf("histories %d (%s), calls %d, faults injected %d, processes killed %d, leases taken over %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
-		histories, strings.Join(kinds, ", "), v.calls, v.faults, v.kills, v.takeovers, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
+	return fmt.Sprintf("histories %d (%s), calls %d, faults injected %d, processes killed %d, leases taken over %d, rules not judged since no run noticed the wrong clock in time %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
+		histories, strings.Join(kinds, ", "), v.calls, v.faults, v.kills, v.takeovers, v.unnoticed, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
 }
 
 // kindsOf says what is in a history.

@@ -190,7 +190,8 @@ func claims(h History, pair *subject) watch {
 		covered := coveredBy(w.ledger(op.Source), pair.settle)
 		var claimed []Document
 		for _, d := range h.Documents {
-			if d.Visible < w.oldest && covered(d) {
+			unseen := !d.stamped() && d.late() > pair.lateness
+			if d.Visible < w.oldest && covered(d) && !unseen {
 				claimed = append(claimed, d)
 			}
 		}
