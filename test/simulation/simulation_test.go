@@ -18,7 +18,7 @@ import (
 // defaultHistories is how many histories are tried where the environment does
 // not say. With the race detector, all tests of this package then take less
 // than a minute.
-const defaultHistories = 150
+const defaultHistories = 100
 
 // thorough reports whether the environment asks for more than the default: then
 // what is tried exhaustively is tried with all rules and in all runs.
