@@ -151,10 +151,13 @@ func (c *Cluster) sortBy(field string) []any {
 	if field == "" {
 		return c.dialect.tieBreaker
 	}
-	byTime := object{field: object{
+	return append([]any{byTime(field)}, c.dialect.tieBreaker...)
+}
+
+func byTime(field string) object {
+	return object{field: object{
 		"order": "asc", "missing": json.RawMessage(noTime), "unmapped_type": "date", "numeric_type": "date",
 	}}
-	return append([]any{byTime}, c.dialect.tieBreaker...)
 }
 
 // sourcePaths lists what of the source a search reads: its fields, and what

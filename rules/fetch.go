@@ -247,6 +247,7 @@ type searcher struct {
 	engine   esq.Searcher
 	rule     *Rule
 	caps     map[asked]map[string]esq.FieldCap
+	observe  func(Asked) // nil: nobody wants to know
 	stats    esq.Stats
 	warnings []string
 	unknown  []UserMisses
@@ -303,11 +304,13 @@ func (s *searcher) count(ctx context.Context, f *fetch) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		n, stats, err := s.engine.Count(ctx, src.index, f.query(src, caps))
+		q := f.query(src, caps)
+		n, stats, err := s.engine.Count(ctx, src.index, q)
 		if err != nil {
 			return 0, fmt.Errorf("count stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
 		}
 		s.note(stats)
+		s.asked(f, src, Asked{Count: true, Search: esq.Search{Indices: src.index, Query: q}, Answer: n})
 		total += n
 	}
 	return total, nil
@@ -383,5 +386,6 @@ func (s *searcher) read(ctx context.Context, f *fetch, src *source, q esq.Query,
 		return 0, fmt.Errorf("search stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
 	}
 	s.note(stats)
+	s.asked(f, src, Asked{Search: search, Answer: stats.Hits})
 	return stats.Hits, nil
 }

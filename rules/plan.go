@@ -31,9 +31,13 @@ type plan struct {
 // alerts, complete or an error, never a part. It reads no clock and writes
 // nothing. Among its errors is [*TooManyRowsError].
 func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, error) {
+	return r.run(ctx, newSearcher(eng, r), w)
+}
+
+func (r *Rule) run(ctx context.Context, s searcher, w Window) (*Result, error) {
 	e := &evaluation{
 		plan:   &r.plan,
-		search: newSearcher(eng, r),
+		search: s,
 		time:   r.reach(w),
 		rows:   make([][]*row, len(r.plan.stages)),
 		sets:   make([][]*eql.Set, len(r.plan.stages)),

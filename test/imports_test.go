@@ -33,6 +33,7 @@ func imports() map[string][]string {
 		"rules/lint":      {"rules", "esq/eql", "esq/kuery"},
 		"rules/sequence":  {"esq", "esq/eql"},
 		"rules/doctor":    {"rules", "esq"},
+		"rules/explain":   {"rules", "esq", "esq/eql"},
 		"esq":             {},
 		"esq/kuery":       {"esq"},
 		"esq/eql":         {"esq"},
