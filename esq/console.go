@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Console writes searches so that they can be pasted into a console such as
@@ -106,7 +105,7 @@ func visible(content []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(content) {
 		switch {
-		case r < utf8.RuneSelf || unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r):
+		case r < 0x7f || unicode.IsPrint(r) && !unicode.Is(unicode.Bidi_Control, r):
 			b.WriteRune(r)
 		case r > 0xffff:
 			r -= 0x10000
