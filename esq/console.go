@@ -74,6 +74,15 @@ func (c Console) Search(s Search) ([]ConsoleRequest, error) {
 	return c.requests(s.Indices, s.Query, body)
 }
 
+// Documents returns the first page of a search for whole documents.
+func (c Console) Documents(s Search) ([]ConsoleRequest, error) {
+	body := searchBody{Size: defaultPages(c.dialect.limits.page).first, TotalHits: true, Source: true}
+	if s.Time != "" {
+		body.Sort = []any{byTime(s.Time)}
+	}
+	return c.requests(s.Indices, s.Query, body)
+}
+
 // Count returns the request that counts what matches.
 func (c Console) Count(indices []string, q Query) ([]ConsoleRequest, error) {
 	return c.requests(indices, q, searchBody{TotalHits: true, Source: false})

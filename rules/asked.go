@@ -44,7 +44,7 @@ func (r *Rule) Questions(ctx context.Context, eng esq.Searcher, w Window) ([]Ask
 	s.observe = func(a Asked) { out = append(out, a) }
 	for _, stage := range r.plan.stages {
 		for _, src := range stage.sources {
-			f := &fetch{stage: stage, time: r.reach(w)}
+			f := &fetch{stage: stage, time: r.reach(w), users: r.users}
 			caps, err := s.fieldCaps(ctx, f, src)
 			if err != nil {
 				return nil, err

@@ -68,15 +68,16 @@ type RequirementKind string
 
 // The kinds of requirements.
 const (
-	MustQuery  RequirementKind = "query"  // a condition of the stage's query
-	MustJoin   RequirementKind = "join"   // a condition of its join
-	MustFollow RequirementKind = "order"  // it comes after Other
-	MustReach  RequirementKind = "gap"    // and at most Within after it
-	MustSpan   RequirementKind = "span"   // the whole chain is not longer than Within
-	MustPick   RequirementKind = "pick"   // of several rows it takes one
-	MustLack   RequirementKind = "absent" // no row of the stage may exist
-	MustBe     RequirementKind = "key"    // the row is of whom is looked for
-	MustLie    RequirementKind = "window" // all rows lie in one window
+	MustQuery  RequirementKind = "query"     // a condition of the stage's query
+	MustJoin   RequirementKind = "join"      // a condition of its join
+	MustFollow RequirementKind = "order"     // it comes after Other
+	MustReach  RequirementKind = "gap"       // and at most Within after it
+	MustSpan   RequirementKind = "span"      // the whole chain is not longer than Within
+	MustPick   RequirementKind = "pick"      // of several rows it takes one
+	MustLack   RequirementKind = "absent"    // no row of the stage may exist
+	MustStay   RequirementKind = "exception" // no exception keeps it out
+	MustBe     RequirementKind = "key"       // the row is of whom is looked for
+	MustLie    RequirementKind = "window"    // all rows lie in one window
 )
 
 // Requirement is one of the things that must be so for a chain.
@@ -252,6 +253,11 @@ func (t *Trial) require(keys []Sought) {
 			}
 			add(q)
 		}
+		for k, x := range s.exceptions {
+			kept := base
+			kept.Kind, kept.part, kept.Text = MustStay, k, x.String()
+			add(kept)
+		}
 		for k, e := range conjuncts(s.join) {
 			j := base
 			j.Kind, j.part, j.expr, j.Text = MustJoin, k, e, eql.Print(e)
@@ -332,7 +338,10 @@ func (c *Chain) Values(column StageColumn) []esq.Value {
 // that is looked for.
 func (t *Trial) IsOf(stage, index, id string) bool {
 	s := t.stages[t.index(stage)]
-	return slices.ContainsFunc(s.events, func(e *event) bool { return e.index == index && e.id == id && s.matches(e, t.keys) == keyIs })
+	named := func(e *event) bool { return e.index == index && e.id == id }
+	return slices.ContainsFunc(s.events, func(e *event) bool {
+		return (named(e) || slices.ContainsFunc(e.parts, named)) && s.matches(e, t.keys) == keyIs
+	})
 }
 
 // Literals are the texts that a condition asks for.
@@ -355,10 +364,17 @@ func (r Requirement) Sets() []StageColumn {
 	return out
 }
 
-// Prefix reports whether the condition is startsWith of two columns.
-func (r Requirement) Prefix() bool {
-	call, ok := r.expr.(*eql.Call)
-	return ok && call.Name == "startsWith"
+// Prefix reports whether the condition, or one of its alternatives, is startsWith.
+func (r Requirement) Prefix() bool { return asksPrefix(r.expr) }
+
+func asksPrefix(e eql.Expr) bool {
+	switch e := e.(type) {
+	case *eql.Call:
+		return e.Name == "startsWith"
+	case *eql.Binary:
+		return e.Op == eql.Or && (asksPrefix(e.L) || asksPrefix(e.R))
+	}
+	return false
 }
 
 // Carries reports whether a source of a stage can have values in a column.
@@ -369,5 +385,5 @@ func (t *Trial) Carries(c StageColumn, name string) bool {
 		column = c.Column
 	}
 	i := slices.IndexFunc(s.sources, func(src *source) bool { return src.name == name })
-	return i < 0 || len(s.sources[i].column(column).from) > 0
+	return i < 0 || len(s.sources[i].column(column).from) > 0 || s.sources[i].scattered(column)
 }

@@ -83,7 +83,7 @@ func (t *Trial) Chain(ctx context.Context, without Relaxation, choose Chooser) (
 
 func (s *trialStage) chainRow(r *row) *ChainRow {
 	out := &ChainRow{Stage: s.id, First: utc(r.first), Last: utc(r.last), row: r}
-	for _, e := range eventsOf([]*row{r}) {
+	for _, e := range documentsOf(eventsOf([]*row{r})) {
 		out.Documents = append(out.Documents, ChainDocument{e.index, e.id, e.source.name, utc(e.time)})
 	}
 	return out
@@ -294,18 +294,32 @@ func (x *relaxed) accepted(s *trialStage, sets []*eql.Set) []*event {
 	}
 	anyone := x.leaves(MustBe, s.at, 0, 0)
 	anytime := !x.Rule.Windowed || x.leaves(MustLie, -1, 0, 0)
+	excepted := func(e *event) bool {
+		for k := range s.exceptions {
+			if s.keepsOut(k, e) && !x.leaves(MustStay, s.at, k, 0) {
+				return true
+			}
+		}
+		return false
+	}
 	var out []*event
 	for i, e := range s.events {
 		at := utc(e.time)
 		switch {
 		case s.id == x.seed && s.match[i] != keyIs, !anyone && s.match[i] == keyIsNot:
 		case !anytime && (at.Before(x.Window.From) || !at.Before(x.Window.To)):
-		case !s.passes(i, left, sets):
+		case !s.passes(i, left, sets), excepted(e):
 		default:
 			out = append(out, e)
 		}
 	}
 	return out
+}
+
+// keepsOut reports whether an exception keeps an event out of the stage.
+func (s *trialStage) keepsOut(k int, e *event) bool {
+	x := s.exceptions[k]
+	return x.program.Holds(eventEnv{e, nil}) && (x.Expires.IsZero() || e.time < x.Expires.UnixMilli())
 }
 
 func (s *trialStage) passes(i int, left []bool, sets []*eql.Set) bool {
@@ -333,6 +347,8 @@ func (c *Chain) Holds(r Requirement) bool {
 	switch r.Kind {
 	case MustQuery:
 		return r.Linked || len(c.Refused(r)) == 0
+	case MustStay:
+		return len(c.Refused(r)) == 0
 	case MustJoin:
 		env := &chainEnv{c: c, columns: r.Columns}
 		p, err := eql.Compile(r.expr, env.slot)
@@ -352,12 +368,19 @@ func (c *Chain) Holds(r Requirement) bool {
 }
 
 // Refused are the documents of the stage's row that a condition of its query
-// does not accept.
+// does not accept, or that an exception keeps out.
 func (c *Chain) Refused(r Requirement) []ChainDocument {
 	s, row := c.trial.stages[r.stage], c.Rows[r.stage]
 	var out []ChainDocument
 	for i, e := range s.events {
-		if !s.linked[r.part] && !s.pass[i][r.part] && slices.Contains(row.row.events, e) {
+		refused := false
+		switch r.Kind {
+		case MustQuery:
+			refused = !s.linked[r.part] && !s.pass[i][r.part]
+		case MustStay:
+			refused = s.keepsOut(r.part, e)
+		}
+		if refused && slices.Contains(row.row.events, e) {
 			out = append(out, ChainDocument{e.index, e.id, e.source.name, utc(e.time)})
 		}
 	}

@@ -127,7 +127,7 @@ func (g *gatherer) source(ctx context.Context, s *trialStage, src *source) error
 	if g.Rule.Type == "query" {
 		look.filter = esq.MatchAll{} // it is the rule's own query
 	}
-	f := &fetch{stage: s.stage}
+	f := &fetch{stage: s.stage, users: g.Rule.users}
 	caps, err := g.fieldCaps(ctx, f, src)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (g *gatherer) source(ctx context.Context, s *trialStage, src *source) error
 	}
 	before := len(s.events)
 	if there <= int64(g.options.Most) {
-		return g.read(ctx, s, src, &look, span, nil)
+		return g.take(ctx, s, src, &look, span, nil)
 	}
 	from, to := int64(0), int64(0)
 	for _, q := range g.narrowings(s, src, caps) {
@@ -147,7 +147,7 @@ func (g *gatherer) source(ctx context.Context, s *trialStage, src *source) error
 		if err != nil {
 			return err
 		}
-		if err := g.read(ctx, s, src, &look, near, q); err != nil {
+		if err := g.take(ctx, s, src, &look, near, q); err != nil {
 			return err
 		}
 		if from == 0 || near.from > from {
@@ -160,7 +160,7 @@ func (g *gatherer) source(ctx context.Context, s *trialStage, src *source) error
 
 // narrowings are questions that together bring what is likeliest to matter.
 func (g *gatherer) narrowings(s *trialStage, src *source, caps map[string]esq.FieldCap) []esq.Query {
-	mapping := &sourceColumns{source: src, caps: caps, view: s.view != nil}
+	mapping := (&fetch{stage: s.stage, users: g.Rule.users}).mapping(src, caps)
 	var out []esq.Query
 	add := func(e eql.Expr, sets map[string]*eql.Set) {
 		q, _ := eql.Translate(e, mapping, func(ref eql.Ref) *eql.Set { return sets[ref.Name] })
@@ -279,9 +279,9 @@ func (g *gatherer) countOf(ctx context.Context, s *trialStage, src *source, when
 	return n, nil
 }
 
-// read adds the documents that match and are not there yet.
-func (g *gatherer) read(ctx context.Context, s *trialStage, src, look *source, when span, q esq.Query) error {
-	reader := newReader(s.stage, src)
+// take adds the documents that match and are not there yet, with their parts.
+func (g *gatherer) take(ctx context.Context, s *trialStage, src, look *source, when span, q esq.Query) error {
+	reader, fill := newReader(s.stage, src), newFiller(g.Rule.users, s.stage)
 	there := map[string]bool{}
 	for _, e := range s.events {
 		there[e.index+"/"+e.id] = e.source == src
@@ -302,7 +302,12 @@ func (g *gatherer) read(ctx context.Context, s *trialStage, src, look *source, w
 	if g.Rule.Type == "query" {
 		return g.ask(ctx, s, src, search, fresh)
 	}
+	f := &fetch{stage: s.stage, time: when, users: g.Rule.users}
+	if _, err := g.complete(ctx, f, src, fresh); err != nil {
+		return err
+	}
 	for _, e := range fresh {
+		fill.fill(e)
 		pass := make([]bool, len(s.program))
 		for k, p := range s.program {
 			pass[k] = s.linked[k] || p.Holds(eventEnv{e, nil})

@@ -30,6 +30,9 @@ func (s *search) failure(ctx context.Context, c *rules.Chain, r rules.Requiremen
 			f.Documents = documents(refused)
 		}
 		f.Why = s.queried(c, r)
+	case rules.MustStay:
+		f.Documents = documents(c.Refused(r))
+		f.Why = fmt.Sprintf("%s: an exception keeps it out, %s", r.Stage, r.Text)
 	case rules.MustJoin:
 		f.Why = s.joined(c, r)
 	case rules.MustFollow:

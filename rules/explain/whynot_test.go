@@ -177,3 +177,33 @@ func TestWhyNotAmongMany(t *testing.T) {
 		t.Errorf("warnings %q", a.Warnings)
 	}
 }
+
+func TestWhyNotException(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"rule.toml": head + logon,
+		"exceptions/known.toml": "[[exception]]\nrule = \"*\"\nstage = \"logon\"\nwhen = 'user.name == \"jane\"'\n" +
+			"owner = \"soc\"\nreason = \"a robot\"\nexpires = 2030-01-01\n",
+	} {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, err := rules.Load([]string{folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := holding(t, `-10m f "event":{"action":"fail"},"user":{"name":"jane"}`, `0m l "event":{"action":"logon"},"user":{"name":"jane"}`)
+	a := whyNot(t, m, set.Rules[0], 0)
+	if len(a.Near) == 0 || len(a.Near[0].Failed) != 1 {
+		t.Fatalf("verdict %q", a.Verdict)
+	}
+	f := a.Near[0].Failed[0]
+	if f.Requirement != rules.MustStay || !strings.HasSuffix(f.Why, "known.toml:1 (a robot)") || f.Documents[0].ID != "l" {
+		t.Errorf("failed %+v", f)
+	}
+}
