@@ -53,7 +53,10 @@ const (
 
 // Sought is whom a trial is about: a column, or the first part of the names of
 // several ("user"), and a value, compared with A to Z folded.
-type Sought struct{ Name, Value string }
+type Sought struct {
+	Name  string `json:"column"`
+	Value string `json:"value"`
+}
 
 // Cut says that not all of a source was looked at.
 type Cut struct {

@@ -67,6 +67,9 @@ func TestClusters(t *testing.T) {
 				t.Errorf("the timeline of %s does not say who:\n%s", d.ID, drawing)
 			}
 		}
+		for _, d := range written {
+			on("explain", "--why", d.ID, "--rules", folder).want(t, exitFine, "# the rule finds it again, with as many documents of each stage\n", "")
+		}
 		if runs := stored(t, e, mappings.Names{}.RunPattern()); len(runs) < 4 {
 			t.Errorf("%d run records, want one for each of the 4 rules at least", len(runs))
 		}
