@@ -403,6 +403,24 @@ func TestGroup(t *testing.T) {
 		if diff := cmp.Diff([]esq.Group{{Key: []esq.Value{}, Count: 5, First: at(1), Last: at(5)}}, got, compareValues); diff != "" {
 			t.Errorf("by nothing:\n%s", diff)
 		}
+		for _, size := range []int{1, 100} {
+			c.SetPages(size)
+			got, _, err = group(t.Context(), c, esq.Grouping{Indices: in, By: []string{"b"}, Time: "@timestamp", Every: 2 * time.Millisecond})
+			must(t, err)
+			want = []esq.Group{
+				{Key: []esq.Value{none}, Start: at(2), Count: 2, First: at(2), Last: at(3)},
+				{Key: []esq.Value{none}, Start: at(4), Count: 1, First: at(5), Last: at(5)},
+				{Key: []esq.Value{esq.Boolean(true)}, Start: at(0), Count: 1, First: at(1), Last: at(1)},
+			}
+			if diff := cmp.Diff(want, got, compareValues); diff != "" {
+				t.Errorf("by stretches of time, pages of %d:\n%s", size, diff)
+			}
+		}
+		got, _, err = group(t.Context(), c, esq.Grouping{Indices: in, Time: "@timestamp", Every: time.Hour})
+		must(t, err)
+		if diff := cmp.Diff([]esq.Group{{Key: []esq.Value{}, Start: at(0), Count: 4, First: at(1), Last: at(5)}}, got, compareValues); diff != "" {
+			t.Errorf("by time alone:\n%s", diff)
+		}
 		_, _, err = group(t.Context(), c, esq.Grouping{Indices: in, By: []string{"t"}})
 		if refusal := asResponse(t, err); refusal.Status != 400 || !strings.Contains(refusal.Reason, "fielddata") {
 			t.Errorf("text field: %v", refusal)

@@ -67,7 +67,7 @@ func (g *grouping) bounds() object {
 
 // next returns the next page and whether there may be another.
 func (g *grouping) next(ctx context.Context) (page []Group, more bool, err error) {
-	if len(g.by.By) == 0 {
+	if len(g.by.By) == 0 && g.by.Every == 0 {
 		page, err = g.all(ctx)
 		return page, false, err
 	}
@@ -100,7 +100,7 @@ func (g *grouping) next(ctx context.Context) (page []Group, more bool, err error
 		return nil, false, &PartialError{Op: g.pit.op, Reason: "the answer holds no groups"}
 	}
 	for _, b := range found.Groups.Buckets {
-		group, err := b.group(len(g.by.By))
+		group, err := b.group(len(g.by.By), g.by.Every > 0)
 		if err != nil {
 			return nil, false, fmt.Errorf("%s: read group: %w", g.pit.op, err)
 		}
@@ -121,8 +121,15 @@ func (g *grouping) sources() []object {
 		terms := object{"field": field, "missing_bucket": true, "order": "asc"}
 		sources[i] = object{strconv.Itoa(i): object{"terms": terms}}
 	}
+	if g.by.Every > 0 {
+		stretches := object{"field": g.by.Time, "fixed_interval": fmt.Sprintf("%dms", g.by.Every.Milliseconds()), "order": "asc"}
+		sources = append(sources, object{stretchKey: object{"date_histogram": stretches}})
+	}
 	return sources
 }
+
+// stretchKey names the stretch of time in a group's key.
+const stretchKey = "stretch"
 
 // all is the one group of everything, for a grouping by nothing.
 func (g *grouping) all(ctx context.Context) ([]Group, error) {
@@ -141,7 +148,7 @@ func (g *grouping) all(ctx context.Context) ([]Group, error) {
 		}
 	}
 	b.Count = n
-	group, err := b.group(0)
+	group, err := b.group(0, false)
 	return []Group{group}, err
 }
 
@@ -164,7 +171,9 @@ func (m metric) time() time.Time {
 	return time.UnixMilli(int64(*m.Value)).UTC()
 }
 
-func (b bucket) group(width int) (Group, error) {
+// group reads a bucket whose key has width fields, and a stretch of time if
+// stretched.
+func (b bucket) group(width int, stretched bool) (Group, error) {
 	g := Group{Key: make([]Value, width), Count: b.Count, First: b.First.time(), Last: b.Last.time()}
 	for i := range width {
 		a, there := b.Key[strconv.Itoa(i)]
@@ -173,6 +182,14 @@ func (b bucket) group(width int) (Group, error) {
 			return g, fmt.Errorf("its key has no value at %d: %v", i, b.Key)
 		}
 		g.Key[i] = v
+	}
+	if stretched {
+		v, _ := ValueOf(b.Key[stretchKey])
+		ms, ok := v.Int()
+		if !ok {
+			return g, fmt.Errorf("its key has no stretch of time: %v", b.Key)
+		}
+		g.Start = time.UnixMilli(ms).UTC()
 	}
 	return g, nil
 }

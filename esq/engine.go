@@ -58,12 +58,17 @@ type Grouping struct {
 	Query   Query
 	By      []string // fields
 	Time    string   // the date field whose bounds are wanted
+	// Every, if not 0, parts each group by Time into stretches of this length,
+	// whole milliseconds, counted from 1970. A document without a time is in no
+	// group then, one with several times is in the stretch of each.
+	Every time.Duration
 }
 
 // Group is one bucket: its key, how many documents fell into it, and their
 // first and last time.
 type Group struct {
 	Key         []Value
+	Start       time.Time // of its stretch; zero without [Grouping.Every]
 	Count       int64
 	First, Last time.Time
 }

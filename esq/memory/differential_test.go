@@ -286,6 +286,10 @@ func TestDifferentialGroupsAndCounts(t *testing.T) {
 			if diff := cmp.Diff(groups(t, tw.cluster, g), groups(t, tw.embedded, g), cmp.Comparer(func(a, b esq.Value) bool { return a == b })); diff != "" {
 				t.Errorf("group by %v of %s (-%s +embedded):\n%s", g.By, text(q), node.Name, diff)
 			}
+			g.By, g.Every = r.someOf(groupable(node.Family)), []time.Duration{time.Millisecond, time.Minute, 90 * time.Second, 36 * time.Hour}[r.IntN(4)]
+			if diff := cmp.Diff(groups(t, tw.cluster, g), groups(t, tw.embedded, g), cmp.Comparer(func(a, b esq.Value) bool { return a == b })); diff != "" {
+				t.Errorf("group by %v and %v of %s (-%s +embedded):\n%s", g.By, g.Every, text(q), node.Name, diff)
+			}
 		}
 	})
 }

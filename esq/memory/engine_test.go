@@ -329,6 +329,15 @@ func TestGroup(t *testing.T) {
 			t.Errorf("by %v:\n%s", c.by, diff)
 		}
 	}
+	got := groups(t, e, esq.Grouping{Indices: []string{"*"}, Query: esq.MatchAll{}, By: []string{"user.name"}, Time: "@timestamp", Every: 24 * time.Hour})
+	want := []esq.Group{
+		{Key: []esq.Value{str("x")}, Start: day(1), Count: 1, First: day(1), Last: day(1)},
+		{Key: []esq.Value{str("x")}, Start: day(3), Count: 1, First: day(3), Last: day(3)},
+		{Key: []esq.Value{str("y")}, Start: day(1), Count: 1, First: day(1), Last: day(1)},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b esq.Value) bool { return a == b })); diff != "" {
+		t.Errorf("by stretches of time:\n%s", diff)
+	}
 	_, err := e.Group(t.Context(), esq.Grouping{Indices: []string{"*"}, Query: esq.MatchAll{}, By: []string{"message"}}, func(esq.Group) error { return nil })
 	if !isRefusal(err) {
 		t.Errorf("by text: %v, want a refusal", err)

@@ -15,7 +15,7 @@ import (
 // null before everything else.
 func (e *Engine) Group(ctx context.Context, g esq.Grouping, yield func(esq.Group) error) (esq.Stats, error) {
 	op := "group " + strings.Join(g.Indices, ",")
-	gs := &groups{by: g.By, byKey: map[string]*bucket{}}
+	gs := &groups{by: g.By, time: g.Time, every: g.Every.Milliseconds(), byKey: map[string]*bucket{}}
 	stats, err := e.find(ctx, question{op, g.Indices, g.Query, g.Time}, gs.add)
 	if err == nil && gs.err != nil {
 		stats, err = esq.Stats{}, response(op, gs.err)
@@ -46,6 +46,8 @@ type bucket struct {
 
 type groups struct {
 	by    []string
+	time  string
+	every int64 // ms; 0: not by time
 	byKey map[string]*bucket
 	err   error
 }
@@ -64,7 +66,31 @@ func (g *groups) add(f found) {
 		}
 		choices[i] = parts
 	}
+	if g.every > 0 {
+		choices = append(choices, g.stretches(f.doc))
+	}
 	g.combine(f, choices, nil)
+}
+
+// stretches are those that a document's times lie in; none without a time.
+func (g *groups) stretches(d *document) []part {
+	times, err := d.parts(g.time)
+	if err != nil {
+		g.err = err
+		return nil
+	}
+	var stretches []part
+	for _, p := range times {
+		ms, ok := p.value.Int()
+		if !ok {
+			continue
+		}
+		start := ms - (ms%g.every+g.every)%g.every
+		if s := (part{esq.Integer(start), ordered(start)}); !slices.ContainsFunc(stretches, s.same) {
+			stretches = append(stretches, s)
+		}
+	}
+	return stretches
 }
 
 func (g *groups) combine(f found, choices [][]part, chosen []part) {
@@ -86,8 +112,12 @@ func (g *groups) count(f found, chosen []part) {
 	b := g.byKey[string(key)]
 	if b == nil {
 		b = &bucket{parts: slices.Clone(chosen)}
-		for _, p := range chosen {
+		for _, p := range chosen[:len(g.by)] {
 			b.group.Key = append(b.group.Key, p.value)
+		}
+		if g.every > 0 {
+			ms, _ := chosen[len(g.by)].value.Int()
+			b.group.Start = time.UnixMilli(ms).UTC()
 		}
 		g.byKey[string(key)] = b
 	}
