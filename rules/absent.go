@@ -31,7 +31,7 @@ func (c *compiler) readAbsent(s *stage, at []string, i int, spec stageSpec) {
 // that no chain could ever be judged, or however early, so that what a run
 // finds would depend on how far it looks.
 func (c *compiler) checkAbsent() {
-	windowed := slices.ContainsFunc(c.stages, func(s *stage) bool { return s.group != nil })
+	windowed := slices.ContainsFunc(c.stages, func(s *stage) bool { return s.group != nil && s.group.window == 0 })
 	maxSpan, err := parseDuration(c.spec.MaxSpan)
 	if windowed || maxSpan > 0 || err != nil && c.spec.MaxSpan != "" {
 		return

@@ -134,9 +134,10 @@ func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 // where the joins fold. The anchor's row is always one of by. A group is known
 // by what it is grouped by, and the same user's group of the next window is
 // another incident: so the window is part of it, unless it has a time itself.
+// A burst of a rule without windows has its day.
 func (e *evaluation) alertID(m sequence.Match) string {
 	parts := []esq.Value{esq.Str(e.id)}
-	if s := e.stages[e.anchor]; s.group != nil && !slices.Contains(s.row[:len(s.group.by)], timeColumn) {
+	if s := e.stages[e.anchor]; s.group != nil && !e.search.rule.bursting(s) && !slices.Contains(s.row[:len(s.group.by)], timeColumn) {
 		parts = append(parts, isoValue(e.time.from))
 	}
 	for i, v := range m.Key {

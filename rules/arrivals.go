@@ -41,9 +41,10 @@ type SourceArrivals struct {
 
 // Arrivals asks what became searchable in the half-open slice [From, To) of the
 // sources' ingest fields. First and Last bound the documents' event times; an
-// event of an absent stage bears on chains up to a span before and after it, so
-// there they are that much further apart, and a part of an event bears on events
-// up to its within before and after it. A document without the field, or of a
+// event of an absent stage bears on chains up to a span before and after it, one
+// of a stage with a window on bursts up to a day and the window, so there they
+// are that much further apart, and a part of an event bears on events up to its
+// within before and after it. A document without the field, or of a
 // source without one, counts as arrived when it may have: if it happened in the
 // slice or up to the rule's lateness before it.
 func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*Arrivals, error) {
@@ -99,8 +100,12 @@ func (s *searcher) sourceArrivals(ctx context.Context, f *fetch, src *source, sl
 // bearing is how far from a stage's event a chain without any event of its own
 // there may be that the event bears on.
 func (r *Rule) bearing(s *stage) time.Duration {
-	if s.absent {
+	switch {
+	case s.absent:
 		return r.Span
+	case r.bursting(s):
+		// It may join two bursts to one that is longer than a day, and is cut.
+		return s.group.margin()
 	}
 	return 0
 }

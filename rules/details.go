@@ -102,6 +102,9 @@ func (c *compiler) slotOf(ref eql.Ref, p *plan) (s slot, list bool, err error) {
 	if g := stage.group; g != nil && s.column >= len(g.by) {
 		list = list || g.aggregates[s.column-len(g.by)].isSet()
 	}
+	if g := stage.group; g != nil && g.window > 0 && (s.column < 0 || s.column >= len(g.by)) {
+		list = true // the bursts of a day are one row to the alert's key
+	}
 	return s, list, nil
 }
 

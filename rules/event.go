@@ -129,6 +129,9 @@ func (r *reader) column(h esq.Hit, i int, c column) []esq.Value {
 				kept = append(kept, v)
 			}
 		}
+		if c.single && len(kept) > 1 {
+			return kept[:1]
+		}
 		if len(kept) > 0 {
 			return kept
 		}

@@ -38,12 +38,21 @@ type fetch struct {
 	narrow []eql.Expr          // what its neighbours ask of it
 	known  map[string]*eql.Set // the sets that narrow speaks of
 	users  *people.Map         // nil: none
+	times  []span              // of time, what alone is asked for; none: all of it
 }
 
 // query is what a source is asked: everything the stage could accept, and
 // more where the engine cannot decide.
 func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
-	return f.and(f.time.query(src.time), src, caps)
+	when := f.time.query(src.time)
+	if len(f.times) > 0 {
+		var any []esq.Query
+		for _, t := range f.times {
+			any = append(any, t.query(src.time))
+		}
+		when = esq.And(when, esq.Or(any...))
+	}
+	return f.and(when, src, caps)
 }
 
 // and is query at the time that when asks for.
@@ -162,7 +171,8 @@ func (s *sourceColumns) own(name string) eql.Mapping {
 		return eql.Mapping{}
 	}
 	c := s.source.column(name)
-	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0 || c.json != nil, Blank: s.view}
+	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0 || c.json != nil, Blank: s.view, Single: c.single}
+	m.Folded = c.as == asLower && c.words == nil
 	for _, field := range c.from {
 		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field), Silent: s.caps[field].Silent})
 	}

@@ -4,14 +4,22 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/esq/eql"
 )
 
-// grouping makes rows of events: one per combination of the by values.
+// grouping makes rows of events: one per combination of the by values, or with
+// a window one per burst of a combination.
 type grouping struct {
 	by         []int // event columns
 	aggregates []aggregate
+
+	having *eql.Program  // over a row's columns; nil: every group is a row
+	window time.Duration // of a sliding window; 0: none, the groups are of all events
+	// atLeast is how many events having takes at the least, as far as that is known.
+	atLeast int64
 }
 
 // aggregate is one named value of a group.
@@ -57,7 +65,7 @@ func (c *compiler) readGrouping(s *stage, path []string, spec map[string]any) {
 		s.row = append(s.row, column)
 	}
 	for _, name := range sortedKeys(spec) {
-		if name == "by" {
+		if name == "by" || name == "window" || name == "having" {
 			continue
 		}
 		at := append(path[:len(path):len(path)], name)
@@ -72,6 +80,8 @@ func (c *compiler) readGrouping(s *stage, path []string, spec map[string]any) {
 		s.group.aggregates = append(s.group.aggregates, c.readAggregate(s, at, name, text))
 		s.row = append(s.row, name)
 	}
+	c.readHaving(s, path, spec)
+	c.readWindow(s, path, spec)
 }
 
 func (c *compiler) readAggregate(s *stage, at []string, name, text string) aggregate {
@@ -100,30 +110,66 @@ type group struct {
 	count  int64
 }
 
-// rows groups events. An event with several values in a by column counts in a
-// group of each, as in a composite aggregation; one without a value counts in
-// the group of the missing value.
+// rows groups events and keeps the groups for which having holds. An event with
+// several values in a by column counts in a group of each, as in a composite
+// aggregation; one without a value counts in the group of the missing value.
 func (g *grouping) rows(events []*event) []*row {
-	groups := map[string]*group{}
-	var order []*group
-	for _, e := range events {
-		for _, key := range combinations(e, g.by) {
-			id := keyText(key)
-			x := groups[id]
-			if x == nil {
-				x = g.open(id, key)
-				groups[id] = x
-				order = append(order, x)
-			}
-			g.add(x, e)
+	rows := []*row{}
+	for _, c := range g.combine(events) {
+		if g.window > 0 {
+			rows = append(rows, g.bursts(c)...)
+			continue
 		}
-	}
-	rows := make([]*row, len(order))
-	for i, x := range order {
-		rows[i] = g.close(x)
+		r := g.row(keyText(c.key), c.key, c.events)
+		if g.having == nil || g.having.Holds(rowEnv(r.values)) {
+			rows = append(rows, r)
+		}
 	}
 	return rows
 }
+
+// combination is the events that share one choice of by values.
+type combination struct {
+	key    []esq.Value // parallel to by; a missing value is null
+	events []*event
+}
+
+// combine sorts events by their combinations, in the order of their first ones.
+func (g *grouping) combine(events []*event) []*combination {
+	byID := map[string]*combination{}
+	var order []*combination
+	for _, e := range events {
+		for _, key := range combinations(e, g.by) {
+			id := keyText(key)
+			c := byID[id]
+			if c == nil {
+				c = &combination{key: key}
+				byID[id] = c
+				order = append(order, c)
+			}
+			c.events = append(c.events, e)
+		}
+	}
+	return order
+}
+
+// row makes the row of events, at least one, of a combination.
+func (g *grouping) row(id string, key []esq.Value, events []*event) *row {
+	x := g.open(id, key)
+	for _, e := range events {
+		g.add(x, e)
+	}
+	return g.close(x)
+}
+
+// rowEnv lets having see the columns of a row.
+type rowEnv [][]esq.Value
+
+// Values returns the values of a column.
+func (e rowEnv) Values(slot int) []esq.Value { return e[slot] }
+
+// Set is never asked for: having knows no all(...).
+func (e rowEnv) Set(int) *eql.Set { return nil }
 
 func (g *grouping) open(id string, key []esq.Value) *group {
 	values := make([][]esq.Value, len(g.by)+len(g.aggregates))

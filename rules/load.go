@@ -252,7 +252,7 @@ func compileRule(f *file, spec *ruleSpec, views map[string]*view, exceptions []*
 		c.problem([]string{"rule", "type"}, "type %q is not run by stitch; it runs query (in kuery) and sequence", spec.Type)
 	}
 	r.Absent = slices.ContainsFunc(r.plan.stages, func(s *stage) bool { return s.absent })
-	r.Windowed = slices.ContainsFunc(r.plan.stages, func(s *stage) bool { return s.group != nil })
+	r.Windowed = slices.ContainsFunc(r.plan.stages, func(s *stage) bool { return s.group != nil && s.group.window == 0 })
 	c.readTimes(r)
 	r.plan.name, r.plan.id = r.Name, r.ID
 	r.Fingerprint = c.fingerprint(r)

@@ -102,11 +102,17 @@ func (r *Rule) meets(w Window, start, end time.Time) bool {
 
 // reach is the event time a run must look at. An alert that has an event in the
 // window has its anchor within a span of it, and all its events within a span
-// of the anchor: hence twice the span, to either side.
+// of the anchor: hence twice the span, to either side. Bursts of one day are
+// one anchor, so they may be a day further apart. How far one must look to know
+// a burst whole comes on top, see [Rule.around].
 func (r *Rule) reach(w Window) span {
 	from, to := w.From, w.To
 	if !r.Windowed {
-		from, to = from.Add(-2*r.Span), to.Add(2*r.Span)
+		beside := 2 * r.Span
+		if slices.ContainsFunc(r.plan.stages, r.bursting) {
+			beside += 24 * time.Hour
+		}
+		from, to = from.Add(-beside), to.Add(beside)
 	}
 	return span{from: from.UnixMilli(), to: to.UnixMilli(), open: r.Windowed}
 }
@@ -205,7 +211,7 @@ func (e *evaluation) counts(ctx context.Context) ([]int64, error) {
 		if len(e.stages) == 1 || len(s.sets) > 0 || s.absent {
 			continue
 		}
-		n, err := e.search.count(ctx, &fetch{stage: s, time: e.time, users: e.search.rule.users})
+		n, err := e.search.count(ctx, &fetch{stage: s, time: e.search.rule.around(s, e.time), users: e.search.rule.users})
 		if err != nil {
 			return nil, err
 		}
@@ -227,11 +233,21 @@ func (e *evaluation) next(counts []int64) int {
 	}
 	best := limit // all above it are there: the stage with all(...) itself
 	for i := range limit {
-		if !e.stages[i].absent && e.rows[i] == nil && (best == limit || counts[i] < counts[best]) {
+		if !e.stages[i].absent && e.rows[i] == nil && (best == limit || e.rarer(i, best, counts)) {
 			best = i
 		}
 	}
 	return best
+}
+
+// rarer reports whether stage i is to be fetched before stage j. Of two that
+// bring the same events, a burst comes later: its events are looked at over a
+// longer time.
+func (e *evaluation) rarer(i, j int, counts []int64) bool {
+	if counts[i] != counts[j] {
+		return counts[i] < counts[j]
+	}
+	return e.search.rule.bursting(e.stages[j]) && !e.search.rule.bursting(e.stages[i])
 }
 
 // fetchStage brings the rows of a stage, narrowed by the rows that are known.
@@ -241,18 +257,28 @@ func (e *evaluation) fetchStage(ctx context.Context, i int, known [][]*row) erro
 		return err
 	}
 	n := &narrower{evaluation: e, stage: i, rows: known, sets: map[string]*eql.Set{}}
-	f := &fetch{stage: s, time: e.narrowTime(i, known), sets: e.sets[i], narrow: n.conditions(), known: n.sets, users: e.search.rule.users}
-	if f.time.from > f.time.to {
+	wanted := e.narrowTime(i, known)
+	f := &fetch{stage: s, time: e.search.rule.around(s, wanted), sets: e.sets[i], narrow: n.conditions(), known: n.sets, users: e.search.rule.users}
+	if wanted.from > wanted.to {
 		e.rows[i] = []*row{}
 		return nil
+	}
+	if s.group != nil && s.group.window > 0 {
+		if some, err := e.search.focus(ctx, f); err != nil || !some {
+			e.rows[i] = []*row{}
+			return err
+		}
 	}
 	events, fetched, err := e.search.events(ctx, f)
 	if err != nil {
 		return err
 	}
-	if s.group != nil {
+	switch {
+	case e.search.rule.bursting(s):
+		e.rows[i] = touching(s.group.rows(events), wanted)
+	case s.group != nil:
 		e.rows[i] = s.group.rows(events)
-	} else {
+	default:
 		e.rows[i] = s.eventRows(events)
 	}
 	e.rowsOf[i] = sequenceRows(e.rows[i])
@@ -283,12 +309,13 @@ func (e *evaluation) resolveSets(ctx context.Context, i int) error {
 }
 
 // narrowTime cuts the time to where the stage's events can stand, seen from
-// what is known. A group needs all its events, wherever they are. An absent
+// what is known. A group needs all its events, wherever they are; of a burst it
+// is the time that some of its events must lie in. An absent
 // stage's are needed wherever the chains have them, also where no chain would be
 // looked for; loading made sure that the chains bound them.
 func (e *evaluation) narrowTime(i int, known [][]*row) span {
 	t := e.time
-	if e.stages[i].group != nil {
+	if e.stages[i].group != nil && !e.search.rule.bursting(e.stages[i]) {
 		return t
 	}
 	if e.stages[i].absent && !e.search.rule.Windowed {
@@ -315,6 +342,17 @@ func (e *evaluation) narrowTime(i int, known [][]*row) span {
 			if b.Within > 0 {
 				notBefore(earliest - within)
 			}
+		}
+	}
+	for _, o := range e.timeOrders() {
+		switch {
+		case e.stages[o.owner].absent && o.owner != i:
+		case o.before.stage == i && known[o.after.stage] != nil:
+			_, latest := bounds(known[o.after.stage], o.after.of)
+			notAfter(latest)
+		case o.after.stage == i && known[o.before.stage] != nil:
+			earliest, _ := bounds(known[o.before.stage], o.before.of)
+			notBefore(earliest)
 		}
 	}
 	if e.maxSpan > 0 {

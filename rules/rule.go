@@ -25,8 +25,8 @@ type Rule struct {
 	// Settle is how long a document may take to become searchable after its
 	// ingest stamp.
 	Settle time.Duration
-	// Windowed rules (those with a summarize) are evaluated window by window,
-	// [due-LookBack, due); the others continuously.
+	// Windowed rules (those with a summarize that has no window of its own) are
+	// evaluated window by window, [due-LookBack, due); the others continuously.
 	Windowed bool
 	// Span is the longest time between two events of one chain: maxspan, or
 	// LookBack where the rule sets none; 0 for single-event rules. What an

@@ -155,4 +155,5 @@ type columnSpec struct {
 	Map    map[string]any `toml:"map"`
 	JSON   any            `toml:"json"`
 	Weak   string         `toml:"weak"`
+	Single bool           `toml:"single"` // of several values the first alone counts
 }

@@ -44,6 +44,7 @@ type column struct {
 	words  map[string]string // the source's word -> the view's word
 	domain string            // of as = "account": the field with the domain of a name
 	weak   string            // what an alert says that a row without a value is part of
+	single bool              // of several values the first alone counts
 }
 
 // column returns how s carries the named column; one that is not listed is
@@ -170,7 +171,7 @@ func (f *file) readColumn(at []string, name string, value any) column {
 	default:
 		f.problem(at, "column %s must be a field, a list of fields or a table, not %s", name, kindOf(value))
 	}
-	c := column{from: f.readFrom(at, name, spec.From), as: f.readNormal(at, spec.As), weak: strings.TrimSpace(spec.Weak)}
+	c := column{from: f.readFrom(at, name, spec.From), as: f.readNormal(at, spec.As), weak: strings.TrimSpace(spec.Weak), single: spec.Single}
 	if c.domain = spec.Domain; c.domain != "" && c.as != asAccount {
 		f.problem(at, "domain is for as = \"account\" only; remove it")
 	}

@@ -31,6 +31,10 @@ type Mapping struct {
 	// Inexact says that the column's values are computed from the fields', so
 	// that only the fields' presence can be asked, and what Words says.
 	Inexact bool
+	// Folded says that the column's values are the fields' with the letters A to
+	// Z folded, Single that it has the first of several values alone. Then what
+	// equals a value can be asked for, and is a superset.
+	Folded, Single bool
 	// Words, if set, returns the source's own words that stand for v, or with
 	// fold for what equals it but for case; ok is false where that cannot be
 	// said. Of an inexact column they are all texts of which v may be computed,
@@ -272,10 +276,14 @@ func (m Mapping) notBlank(b bounds) bounds {
 // pushed is a condition on a column that ask asks of a field.
 func (t *translator) pushed(c *Column, ask func(Field) bounds) bounds {
 	m := t.mapping(c)
-	if m.Dropped || len(m.Fields) == 0 || m.Inexact || m.Words != nil || m.Filled != nil {
+	if m.Dropped || len(m.Fields) == 0 || m.Inexact || m.Folded || m.Words != nil || m.Filled != nil {
 		return atMost(t.present(m).over)
 	}
-	return candidates(m.Fields, ask)
+	b := candidates(m.Fields, ask)
+	if m.Single {
+		return atMost(b.over)
+	}
+	return b
 }
 
 // candidates asks of every field that may be the column. Which one is, cannot
@@ -327,7 +335,11 @@ func (t *translator) has(m Mapping, values []Value, fold bool) bounds {
 	case m.Dropped, len(m.Fields) == 0, m.Inexact && m.Words == nil, len(values) > maxTerms:
 		return present
 	case m.Words == nil:
-		return candidates(m.Fields, func(f Field) bounds { return f.equals(values, fold) })
+		b := candidates(m.Fields, func(f Field) bounds { return f.equals(values, fold || m.Folded) })
+		if m.Folded || m.Single {
+			return atMost(b.over)
+		}
+		return b
 	}
 	words, ok := m.words(values, fold)
 	switch {
@@ -338,7 +350,7 @@ func (t *translator) has(m Mapping, values []Value, fold bool) bounds {
 	case m.Inexact:
 		return atMost(candidates(m.Fields, func(f Field) bounds { return f.equals(words, true) }).over)
 	}
-	return candidates(m.Fields, func(f Field) bounds {
+	b := candidates(m.Fields, func(f Field) bounds {
 		as := f.equals(words, false)
 		if fold {
 			// Words that the source does not translate go through in any case;
@@ -347,6 +359,10 @@ func (t *translator) has(m Mapping, values []Value, fold bool) bounds {
 		}
 		return as
 	})
+	if m.Single {
+		return atMost(b.over)
+	}
+	return b
 }
 
 // words returns the source's words for all of the values.
