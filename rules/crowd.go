@@ -42,9 +42,23 @@ func (s *searcher) focus(ctx context.Context, f *fetch) (some bool, err error) {
 		}
 	}
 	keys, times := c.dense(g.atLeast)
+	if len(times) == 0 {
+		return false, nil
+	}
 	f.times = coalesce(times, maxSpans)
+	f.time = f.time.within(f.times[0].from, f.times[len(f.times)-1].to)
 	f.narrow = append(f.narrow, f.ofCombinations(keys)...)
-	return len(times) > 0, nil
+	return true, nil
+}
+
+// within is what s has in common with the times from from up to, but not
+// including, to.
+func (s span) within(from, to int64) span {
+	s.from = max(s.from, from)
+	if to <= s.to {
+		s.to, s.open = to, true
+	}
+	return s
 }
 
 // countCrowd counts a source's documents.

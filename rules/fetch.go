@@ -38,21 +38,21 @@ type fetch struct {
 	narrow []eql.Expr          // what its neighbours ask of it
 	known  map[string]*eql.Set // the sets that narrow speaks of
 	users  *people.Map         // nil: none
-	times  []span              // of time, what alone is asked for; none: all of it
+	times  []span              // of time, what alone is asked for; less than two: all of it
 }
 
 // query is what a source is asked: everything the stage could accept, and
 // more where the engine cannot decide.
 func (f *fetch) query(src *source, caps map[string]esq.FieldCap) esq.Query {
-	when := f.time.query(src.time)
-	if len(f.times) > 0 {
-		var any []esq.Query
-		for _, t := range f.times {
-			any = append(any, t.query(src.time))
-		}
-		when = esq.And(when, esq.Or(any...))
+	q := f.and(f.time.query(src.time), src, caps)
+	if len(f.times) < 2 {
+		return q
 	}
-	return f.and(when, src, caps)
+	var any []esq.Query
+	for _, t := range f.times {
+		any = append(any, t.query(src.time))
+	}
+	return esq.And(q, esq.Or(any...))
 }
 
 // and is query at the time that when asks for.

@@ -47,7 +47,7 @@ func TestShippedRulesLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"571ff456-aa7f-4e48-8a88-39698bb5418f", "6267ce44-1e9d-471b-9f1e-ae76a6b7aa84",
+		"1dda5d7a-a70f-447c-b34f-a72aede41a45", "571ff456-aa7f-4e48-8a88-39698bb5418f", "6267ce44-1e9d-471b-9f1e-ae76a6b7aa84",
 		"8a30d849-6e54-41a0-9cbb-d8f055b4dd19", "e53ba448-405c-4220-a0c8-a0a0045dd570",
 	}
 	for _, id := range want {

@@ -71,7 +71,7 @@ func TestClusters(t *testing.T) {
 			on("explain", "--why", d.ID, "--rules", folder).want(t, exitFine, "# the rule finds it again, with as many documents of each stage\n", "")
 		}
 		if runs := stored(t, e, mappings.Names{}.RunPattern()); len(runs) < 4 {
-			t.Errorf("%d run records, want one for each of the 4 rules at least", len(runs))
+			t.Errorf("%d run records, want one for each of the 5 rules at least", len(runs))
 		}
 
 		on("replay", "--rules", folder, "--rule", "8a30d849-6e54-41a0-9cbb-d8f055b4dd19", "--from", stamp(time.Now().Add(-24*time.Hour)), "--every", "1h", "--diff", "index").

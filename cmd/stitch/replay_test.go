@@ -261,7 +261,7 @@ func TestReplayIsTheSameEveryTime(t *testing.T) {
 	day := write(t, "day.ndjson", string(demo.Day(start)))
 	args := []string{"replay", "--data", day, "--from", "2025-06-02T13:00", "--to", "2025-06-02T17:00", "--output", "ndjson"}
 	first := call{}.run(t, args...)
-	first.want(t, exitFine, `"@timestamp":"2025-06-02T`, "6141 documents, 4 rules, 2025-06-02T13:00:00Z to 2025-06-02T17:00:00Z: 3 alerts\n")
+	first.want(t, exitFine, `"@timestamp":"2025-06-02T`, "6141 documents, 5 rules, 2025-06-02T13:00:00Z to 2025-06-02T17:00:00Z: 3 alerts\n")
 	if second := (call{}).run(t, args...); second != first {
 		t.Errorf("the second time differs:\n%s", cmp.Diff(first.out, second.out))
 	}
