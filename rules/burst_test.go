@@ -310,7 +310,7 @@ func drawVisits(t *rapid.T, window int64) []visit {
 // and the time that a run looks at to an evaluation of every stretch by itself.
 func TestBurstsAreThePlainOnes(t *testing.T) {
 	t.Parallel()
-	found := 0
+	cases, found := 0, 0
 	for _, window := range []string{"1m", "90ms", "7h", "24h"} {
 		for _, having := range havings {
 			r := burstRule(t, window, having.text)
@@ -324,7 +324,7 @@ func TestBurstsAreThePlainOnes(t *testing.T) {
 				from := visits[rapid.IntRange(0, len(visits)-1).Draw(t, "from")].time + rapid.SampledFrom([]int64{0, 1, -1}).Draw(t, "from beside")
 				w := Window{From: utc(from), To: utc(from + rapid.SampledFrom([]int64{0, 1, length.Milliseconds(), 30 * time.Hour.Milliseconds()}).Draw(t, "length"))}
 				want := expectBursts(bursts, w)
-				found += len(want)
+				cases, found = cases+1, found+len(want)
 				// Which documents lie where must not matter.
 				rand.New(rand.NewPCG(1, 1)).Shuffle(len(visits), func(i, j int) { visits[i], visits[j] = visits[j], visits[i] })
 				got := foundBursts(t, r, memoryOf(t, visits), w)
@@ -334,8 +334,164 @@ func TestBurstsAreThePlainOnes(t *testing.T) {
 			}))
 		}
 	}
-	if found < 500 {
-		t.Errorf("only %d bursts were drawn", found)
+	if found < cases/5 {
+		t.Errorf("only %d bursts in %d cases: the cases drawn show too little", found, cases)
+	}
+}
+
+// TestBurstsOfADayAreWhole has a run look at the first of two bursts of one day:
+// the other, of the same incident, reaches into the next day.
+func TestBurstsOfADayAreWhole(t *testing.T) {
+	r := burstRule(t, "7h", "n >= 2")
+	at := func(hours float64) int64 { return day.UnixMilli() + int64(hours*3_600_000) }
+	var visits []visit
+	for i, hours := range []float64{0, 1, 23, 29, 35, 41, 46.9} {
+		visits = append(visits, visit{index: "logs-a-1", id: fmt.Sprintf("v%d", i), time: at(hours), users: []string{"u"}})
+	}
+	result, err := r.Run(t.Context(), memoryOf(t, visits), Window{From: utc(at(0)), To: utc(at(0))})
+	if err != nil || len(result.Alerts) != 1 {
+		t.Fatalf("%d alerts, %v, want one", len(result.Alerts), err)
+	}
+	if got := result.Alerts[0].Details["Last"]; !gocmp.Equal(got, []any{iso(at(1)), iso(at(46.9))}) || result.Alerts[0].Stages[0].Count != len(visits) {
+		t.Errorf("bursts end at %v with %d events", got, result.Alerts[0].Stages[0].Count)
+	}
+}
+
+func TestLongBurstsAreCut(t *testing.T) {
+	r := burstRule(t, "7h", "n >= 2")
+	for _, test := range []struct {
+		hours []float64
+		want  []any
+	}{
+		{[]float64{20, 26, 32, 38, 44}, []any{"2026-03-10T20:00:00.000Z"}}, // 24 hours
+		{[]float64{20, 26, 32, 38, 44.001}, []any{"2026-03-10T20:00:00.000Z", "2026-03-11T02:00:00.000Z"}},
+	} {
+		var visits []visit
+		for i, hours := range test.hours {
+			visits = append(visits, visit{index: "logs-a-1", id: fmt.Sprintf("v%d", i), time: day.UnixMilli() + int64(hours*3_600_000), users: []string{"u"}})
+		}
+		result, err := r.Run(t.Context(), memoryOf(t, visits), Window{From: day, To: day.AddDate(0, 0, 2)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var firsts []any
+		for _, a := range result.Alerts {
+			firsts = append(firsts, a.Details["First"].([]any)...)
+		}
+		slices.SortFunc(firsts, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		if diff := gocmp.Diff(test.want, firsts); diff != "" {
+			t.Errorf("%v hours: bursts begin (-want +got):\n%s", test.hours, diff)
+		}
+	}
+}
+
+// TestHaving keeps groups without a window, whatever the condition.
+func TestHaving(t *testing.T) {
+	r := ruleOf(t, `
+[[rule.stage]]
+id = "a"
+query = 'any where event.action != null'
+[rule.stage.summarize]
+by = ["user.name"]
+n = "count()"
+files = "set(file.name)"
+having = 'n < 3 and files : "x*" and user.name != "w"'
+[rule.alert]
+by = ["a.user.name"]
+`)
+	m := engineOf(t, `
+logs-1 1 01:00:00 {"event":{"action":"a"},"user":{"name":"u"},"file":{"name":"x1"}}
+logs-1 2 02:00:00 {"event":{"action":"a"},"user":{"name":"u"},"file":{"name":"y"}}
+logs-1 3 02:00:00 {"event":{"action":"a"},"user":{"name":"v"},"file":{"name":"y"}}
+logs-1 4 02:00:00 {"event":{"action":"a"},"user":{"name":"w"},"file":{"name":"x"}}
+logs-1 5 02:00:00 {"event":{"action":"a"},"user":{"name":"z"},"file":{"name":["x","x2"]}}
+logs-1 6 02:00:00 {"event":{"action":"a"},"user":{"name":"z"},"file":{"name":"x"}}
+logs-1 7 02:00:00 {"event":{"action":"a"},"user":{"name":"z"},"file":{"name":"x"}}
+`)
+	alerts := runDay(t, r, m).Alerts
+	if len(alerts) != 1 || alerts[0].By[1].Value != esq.Str("u") {
+		t.Errorf("%d alerts, want that of u: %v", len(alerts), alerts)
+	}
+	if !r.Windowed {
+		t.Error("a rule that summarizes without a window is evaluated window by window")
+	}
+}
+
+// TestBurstsInsideAWindow has a rule with groups of both kinds: it is evaluated
+// window by window, and what a burst has outside does not count.
+func TestBurstsInsideAWindow(t *testing.T) {
+	r := ruleOf(t, `
+[[rule.stage]]
+id = "a"
+query = 'any where event.action == "a"'
+[rule.stage.summarize]
+by = ["user.name"]
+n = "count()"
+window = "10m"
+having = 'n >= 3'
+[[rule.stage]]
+id = "b"
+query = 'any where event.action == "b"'
+join = 'user.name == a.user.name'
+[rule.stage.summarize]
+by = ["user.name"]
+m = "count()"
+[rule.alert]
+by = ["a"]
+[rule.alert.details]
+Count = "a.n"
+`)
+	m := engineOf(t, `
+logs-1 1 00:01:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 2 00:05:00 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 3 00:10:59.999 {"event":{"action":"a"},"user":{"name":"u"}}
+logs-1 4 00:20:00 {"event":{"action":"b"},"user":{"name":"u"}}
+`)
+	for minutes, want := range map[int]int{0: 1, 3: 0} {
+		w := Window{From: day.Add(time.Duration(minutes) * time.Minute), To: day.Add(time.Hour)}
+		result, err := r.Run(t.Context(), m, w)
+		if err != nil || len(result.Alerts) != want {
+			t.Errorf("from minute %d: %d alerts, %v, want %d", minutes, len(result.Alerts), err, want)
+		}
+	}
+}
+
+func TestWindowProblems(t *testing.T) {
+	for _, test := range []struct{ lines, want string }{
+		{`window = "1m"`, `a window needs having, which says what must come together in it; add having = 'n >= 50' and n = "count()"`},
+		{`window = "25h"` + "\nhaving = 'n > 1'", `window must be from 1ms to 24h, not 25h`},
+		{`window = "1 minute"` + "\nhaving = 'n > 1'", `window: "1 minute" is not a duration; write a whole number and one of ms, s, m, h, d, w, like 24h`},
+		{`window = 60` + "\nhaving = 'n > 1'", `window must be a duration such as "1m", not a number`},
+		{`having = 50`, `having must be a condition such as 'n >= 50', not a number`},
+		{`having = 'm > 1'`, `having: column 1: the group has no column "m" (did you mean n?); add it to by or as an aggregate`},
+		{`having = 'all(a.n) > 1'`, `having: column 1: all(`},
+		{`having = 'n >'`, `having: column 4: `},
+	} {
+		problems := problemsOf(t, write(t, map[string]string{"r.toml": strings.TrimSpace(goodStage) + "\n[rule.stage.summarize]\nby = [\"user.name\"]\nn = \"count()\"\n" + test.lines + "\n"}))
+		if len(problems) != 1 || !strings.Contains(problems[0], test.want) {
+			t.Errorf("%s: got %q, want %q", test.lines, problems, test.want)
+		}
+	}
+	for _, having := range []string{`n <= 5`, `n == 5`, `not n > 5`, `s > 5`, `files : "x"`, `n > s`, `n > 5 or s > 5`, `n + 1 > 5`, `n in (5, 6)`} {
+		problems := problemsOf(t, write(t, map[string]string{"r.toml": strings.TrimSpace(goodStage) +
+			"\n[rule.stage.summarize]\nby = [\"user.name\"]\nn = \"count()\"\ns = \"sum(x)\"\nfiles = \"set(file.name)\"\nwindow = \"1m\"\nhaving = '" + having + "'\n"}))
+		if len(problems) != 1 || !strings.Contains(problems[0], "having with a window must stay true when events are added") {
+			t.Errorf("%s: got %q", having, problems)
+		}
+	}
+}
+
+// TestAtLeast is what lets the engine count before events are fetched.
+func TestAtLeast(t *testing.T) {
+	for having, want := range map[string]int64{
+		`n >= 3`: 3, `n > 3`: 4, `3.5 <= n`: 4, `3 < n`: 4, `files >= 7`: 7, `names >= 7`: 0, `n > 2.5`: 3,
+		`n >= 3 and files >= 5`: 5, `n >= 3 or files >= 5`: 3, `n >= 3 or user.name == "u"`: 0, `n >= 3 and user.name != "u"`: 3,
+	} {
+		t.Run(having, func(t *testing.T) {
+			if got := burstRule(t, "1m", having).plan.stages[0].group.atLeast; got != want {
+				t.Errorf("got %d, want %d", got, want)
+			}
+		})
 	}
 }
 
