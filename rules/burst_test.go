@@ -339,8 +339,8 @@ func TestBurstsAreThePlainOnes(t *testing.T) {
 	}
 }
 
-// TestBurstsOfADayAreWhole has a run look at the first of two bursts of one day:
-// the other, of the same incident, reaches into the next day.
+// TestBurstsOfADayAreWhole has a run look at one of two bursts of one day, of
+// which the second reaches far into the next: they are one incident.
 func TestBurstsOfADayAreWhole(t *testing.T) {
 	r := burstRule(t, "7h", "n >= 2")
 	at := func(hours float64) int64 { return day.UnixMilli() + int64(hours*3_600_000) }
@@ -348,12 +348,14 @@ func TestBurstsOfADayAreWhole(t *testing.T) {
 	for i, hours := range []float64{0, 1, 23, 29, 35, 41, 46.9} {
 		visits = append(visits, visit{index: "logs-a-1", id: fmt.Sprintf("v%d", i), time: at(hours), users: []string{"u"}})
 	}
-	result, err := r.Run(t.Context(), memoryOf(t, visits), Window{From: utc(at(0)), To: utc(at(0))})
-	if err != nil || len(result.Alerts) != 1 {
-		t.Fatalf("%d alerts, %v, want one", len(result.Alerts), err)
-	}
-	if got := result.Alerts[0].Details["Last"]; !gocmp.Equal(got, []any{iso(at(1)), iso(at(46.9))}) || result.Alerts[0].Stages[0].Count != len(visits) {
-		t.Errorf("bursts end at %v with %d events", got, result.Alerts[0].Stages[0].Count)
+	for _, seen := range []float64{0, 46.9} { // from the one burst, from the other
+		result, err := r.Run(t.Context(), memoryOf(t, visits), Window{From: utc(at(seen)), To: utc(at(seen))})
+		if err != nil || len(result.Alerts) != 1 {
+			t.Fatalf("%d alerts, %v, want one", len(result.Alerts), err)
+		}
+		if got := result.Alerts[0].Details["Last"]; !gocmp.Equal(got, []any{iso(at(1)), iso(at(46.9))}) || result.Alerts[0].Stages[0].Count != len(visits) {
+			t.Errorf("seen from hour %v, bursts end at %v with %d events", seen, got, result.Alerts[0].Stages[0].Count)
+		}
 	}
 }
 

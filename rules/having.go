@@ -31,6 +31,7 @@ func (c *compiler) readHaving(s *stage, path []string, spec map[string]any) {
 				return 0, fmt.Errorf("%s() has no meaning in having", ref.Func)
 			}
 			if i := slices.Index(s.row, ref.Name); i >= 0 {
+				s.readOfRow(ref.Name)
 				return i, nil
 			}
 			return 0, fmt.Errorf("the group has no column %q%s; add it to by or as an aggregate", ref.Name, didYouMean(ref.Name, s.row))

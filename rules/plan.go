@@ -102,15 +102,15 @@ func (r *Rule) meets(w Window, start, end time.Time) bool {
 
 // reach is the event time a run must look at. An alert that has an event in the
 // window has its anchor within a span of it, and all its events within a span
-// of the anchor: hence twice the span, to either side. Bursts of one day are
-// one anchor, so they may be a day further apart. How far one must look to know
-// a burst whole comes on top, see [Rule.around].
+// of the anchor: hence twice the span, to either side. Bursts that begin on one
+// day are one anchor, and each may last a day: two days more. How far one must
+// look to know a burst whole comes on top, see [Rule.around].
 func (r *Rule) reach(w Window) span {
 	from, to := w.From, w.To
 	if !r.Windowed {
 		beside := 2 * r.Span
 		if slices.ContainsFunc(r.plan.stages, r.bursting) {
-			beside += 24 * time.Hour
+			beside += 48 * time.Hour
 		}
 		from, to = from.Add(-beside), to.Add(beside)
 	}
