@@ -116,7 +116,8 @@ func (f *fetch) keys(src *source, caps map[string]esq.FieldCap) (k *keys, ok boo
 	for _, by := range f.stage.group.by {
 		name := f.stage.columns[by]
 		x := keyColumn{column: src.column(name)}
-		if name == timeColumn || len(x.where) > 0 {
+		filled := f.users != nil && f.stage.view != nil && f.mapping(src, caps).filled(name) != nil
+		if name == timeColumn || len(x.where) > 0 || x.domain != "" || filled {
 			return nil, false
 		}
 		for _, field := range x.from {

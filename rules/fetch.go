@@ -172,7 +172,6 @@ func (s *sourceColumns) own(name string) eql.Mapping {
 	}
 	c := s.source.column(name)
 	m := eql.Mapping{Dropped: len(c.from) == 0, Inexact: c.as != asIs || len(c.where) > 0 || c.json != nil, Blank: s.view, Single: c.single}
-	m.Folded = c.as == asLower && c.words == nil
 	for _, field := range c.from {
 		m.Fields = append(m.Fields, eql.Field{Name: field, Type: s.typeOf(field), Silent: s.caps[field].Silent})
 	}

@@ -139,8 +139,17 @@ func (a *aggregate) grows() bool {
 // oneAtMost says that an event adds one to the aggregate at the most: it counts
 // events, or values of a column that has only one in all sources.
 func (g *growth) oneAtMost(a *aggregate) bool {
-	return a.column < 0 || !slices.ContainsFunc(g.sources, func(src *source) bool {
-		c := src.column(g.columns[a.column])
+	if a.column < 0 {
+		return true
+	}
+	name := g.columns[a.column]
+	for _, c := range identityColumns() {
+		if c.name == name && c.of != nil {
+			return false // the user map may give an event several
+		}
+	}
+	return !slices.ContainsFunc(g.sources, func(src *source) bool {
+		c := src.column(name)
 		return !c.single && len(c.from) > 0
 	})
 }

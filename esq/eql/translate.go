@@ -31,10 +31,9 @@ type Mapping struct {
 	// Inexact says that the column's values are computed from the fields', so
 	// that only the fields' presence can be asked, and what Words says.
 	Inexact bool
-	// Folded says that the column's values are the fields' with the letters A to
-	// Z folded, Single that it has the first of several values alone. Then what
-	// equals a value can be asked for, and is a superset.
-	Folded, Single bool
+	// Single says that the column has the first of several values alone, so that
+	// what is asked of the fields accepts more.
+	Single bool
 	// Words, if set, returns the source's own words that stand for v, or with
 	// fold for what equals it but for case; ok is false where that cannot be
 	// said. Of an inexact column they are all texts of which v may be computed,
@@ -276,7 +275,7 @@ func (m Mapping) notBlank(b bounds) bounds {
 // pushed is a condition on a column that ask asks of a field.
 func (t *translator) pushed(c *Column, ask func(Field) bounds) bounds {
 	m := t.mapping(c)
-	if m.Dropped || len(m.Fields) == 0 || m.Inexact || m.Folded || m.Words != nil || m.Filled != nil {
+	if m.Dropped || len(m.Fields) == 0 || m.Inexact || m.Words != nil || m.Filled != nil {
 		return atMost(t.present(m).over)
 	}
 	b := candidates(m.Fields, ask)
@@ -335,8 +334,8 @@ func (t *translator) has(m Mapping, values []Value, fold bool) bounds {
 	case m.Dropped, len(m.Fields) == 0, m.Inexact && m.Words == nil, len(values) > maxTerms:
 		return present
 	case m.Words == nil:
-		b := candidates(m.Fields, func(f Field) bounds { return f.equals(values, fold || m.Folded) })
-		if m.Folded || m.Single {
+		b := candidates(m.Fields, func(f Field) bounds { return f.equals(values, fold) })
+		if m.Single {
 			return atMost(b.over)
 		}
 		return b
