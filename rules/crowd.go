@@ -117,7 +117,7 @@ func (f *fetch) keys(src *source, caps map[string]esq.FieldCap) (k *keys, ok boo
 		name := f.stage.columns[by]
 		x := keyColumn{column: src.column(name)}
 		filled := f.users != nil && f.stage.view != nil && f.mapping(src, caps).filled(name) != nil
-		if name == timeColumn || len(x.where) > 0 || x.domain != "" || filled {
+		if name == timeColumn || len(x.where) > 0 || x.domain != "" || x.json != nil || filled || src.scattered(name) {
 			return nil, false
 		}
 		for _, field := range x.from {

@@ -150,6 +150,6 @@ func (g *growth) oneAtMost(a *aggregate) bool {
 	}
 	return !slices.ContainsFunc(g.sources, func(src *source) bool {
 		c := src.column(name)
-		return !c.single && len(c.from) > 0
+		return !c.single && len(c.from) > 0 || src.scattered(name)
 	})
 }
