@@ -141,8 +141,8 @@ func (r *Rule) bursting(s *stage) bool { return s.group != nil && s.group.window
 // touches it whole, and whether it is cut.
 func (g *grouping) margin() time.Duration { return maxWindow + g.window }
 
-// around is t with a stage's margin to either side, if its rows are bursts.
-func (r *Rule) around(s *stage, t span) span {
+// widened is t with a stage's margin to either side, if its rows are bursts.
+func (r *Rule) widened(s *stage, t span) span {
 	if !r.bursting(s) {
 		return t
 	}

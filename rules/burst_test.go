@@ -156,7 +156,7 @@ func plainBursts(visits []visit, window int64, holds func(user string, n, files,
 			return holds(user, len(in), len(files), len(names))
 		})) {
 			for _, part := range parted(b) {
-				id := short(user) + " " + iso(part[0].time)[:10]
+				id := beginning(user) + " " + iso(part[0].time)[:10]
 				out[id] = append(out[id], part)
 			}
 		}
@@ -270,7 +270,7 @@ func foundBursts(t *rapid.T, r *Rule, eng esq.Searcher, w Window) map[string]bur
 		if users := a.Stages[0].Documents[0].Columns["user.name"]; len(users) > 0 {
 			user = users[0].String()
 		}
-		id := short(user) + " " + f.firsts[0][:10]
+		id := beginning(user) + " " + f.firsts[0][:10]
 		if out[id].documents != nil {
 			t.Errorf("two alerts of %s", id)
 		}
@@ -279,8 +279,8 @@ func foundBursts(t *rapid.T, r *Rule, eng esq.Searcher, w Window) map[string]bur
 	return out
 }
 
-// short keeps of long names the beginning, as alerts do.
-func short(name string) string { return name[:min(len(name), 20)] }
+// beginning keeps of long names the beginning, as alerts do.
+func beginning(name string) string { return name[:min(len(name), 20)] }
 
 func drawVisits(t *rapid.T, window int64) []visit {
 	some := func(from []string, label string) []string {

@@ -104,7 +104,7 @@ func (r *Rule) meets(w Window, start, end time.Time) bool {
 // window has its anchor within a span of it, and all its events within a span
 // of the anchor: hence twice the span, to either side. Bursts that begin on one
 // day are one anchor, and each may last a day: two days more. How far one must
-// look to know a burst whole comes on top, see [Rule.around].
+// look to know a burst whole comes on top, see [Rule.widened].
 func (r *Rule) reach(w Window) span {
 	from, to := w.From, w.To
 	if !r.Windowed {
@@ -211,7 +211,7 @@ func (e *evaluation) counts(ctx context.Context) ([]int64, error) {
 		if len(e.stages) == 1 || len(s.sets) > 0 || s.absent {
 			continue
 		}
-		n, err := e.search.count(ctx, &fetch{stage: s, time: e.search.rule.around(s, e.time), users: e.search.rule.users})
+		n, err := e.search.count(ctx, &fetch{stage: s, time: e.search.rule.widened(s, e.time), users: e.search.rule.users})
 		if err != nil {
 			return nil, err
 		}
@@ -258,7 +258,7 @@ func (e *evaluation) fetchStage(ctx context.Context, i int, known [][]*row) erro
 	}
 	n := &narrower{evaluation: e, stage: i, rows: known, sets: map[string]*eql.Set{}}
 	wanted := e.narrowTime(i, known)
-	f := &fetch{stage: s, time: e.search.rule.around(s, wanted), sets: e.sets[i], narrow: n.conditions(), known: n.sets, users: e.search.rule.users}
+	f := &fetch{stage: s, time: e.search.rule.widened(s, wanted), sets: e.sets[i], narrow: n.conditions(), known: n.sets, users: e.search.rule.users}
 	if wanted.from > wanted.to {
 		e.rows[i] = []*row{}
 		return nil
