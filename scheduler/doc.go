@@ -43,4 +43,9 @@
 //
 // Only this package reads a clock, and it reads the one it is given. Replay
 // runs the same code over the past with a clock of its own.
+//
+// Clocks may differ by less than Settle. One that was further ahead is noticed
+// by the next run whose clock shows a time that the ledger calls covered: every
+// slice that was searched with the clock ahead, as the run records tell, is given
+// back and searched again. Once all that time has passed nobody can notice it.
 package scheduler

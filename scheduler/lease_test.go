@@ -162,24 +162,70 @@ func TestLeaseIsLost(t *testing.T) {
 }
 
 func TestBrokenLease(t *testing.T) {
+	for name, source := range map[string]string{
+		"edited":      `{"kind":"lease","format":1,"holder":"","token":1,"period_ms":15000,"renewed":"2024-02-22T08:00:00Z","seal":"x"}`,
+		"newer":       `{"kind":"lease","format":2,"holder":"","since":"2024-02-22T08:00:00Z"}`,
+		"extended":    `{"kind":"lease","format":1,"holder":"","token":1,"period_ms":15000,"renewed":"2024-02-22T08:00:00Z","seal":"x","note":"mine"}`,
+		"of a ledger": `{"kind":"ledger","format":1}`,
+		"garbled":     `[]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { brokenLease(t, source) })
+		})
+	}
+}
+
+// brokenLease checks that a lease that cannot be trusted is neither taken nor
+// written over, and that the log says so once; and that a rebuilt one is taken.
+func brokenLease(t *testing.T, source string) {
+	store := newCabinet()
+	store.put(leaseRef, json.RawMessage(source))
+	var log strings.Builder
+	r := every("r", time.Minute)
+	o := scheduler.Options{Rules: set(r), Engine: store, Logger: slog.New(slog.NewTextHandler(&log, nil)), Arrivals: quiet}
+	ctx, stop := context.WithCancel(t.Context())
+	wait := started(ctx, o)
+	time.Sleep(time.Minute)
+	synctest.Wait()
+	if n := strings.Count(log.String(), "lease cannot be taken"); n != 1 || !strings.Contains(log.String(), "stitch coverage --rebuild") ||
+		string(store.read(leaseRef).Source) != source || len(store.records()) > 0 {
+		t.Errorf("lease %s, log\n%s", store.read(leaseRef).Source, log.String())
+	}
+	var state *scheduler.StateError
+	if _, err := scheduler.New(o).Lease(t.Context()); !errors.As(err, &state) {
+		t.Errorf("error %v", err)
+	}
+	if err := scheduler.New(o).Rebuild(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(15 * time.Second)
+	synctest.Wait()
+	if l, err := scheduler.New(o).Lease(t.Context()); err != nil || l.Holder == "" || len(store.records()) == 0 {
+		t.Errorf("rebuilt: lease %+v, error %v, %d run records", l, err, len(store.records()))
+	}
+	stop()
+	wait()
+}
+
+// A lease that is deleted under its holder is taken anew, by whoever comes
+// first; the rules go on.
+func TestLeaseIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newCabinet()
-		const source = `{"kind":"lease","format":1,"holder":"","token":1,"period_ms":15000,"renewed":"2024-02-22T08:00:00Z","seal":"x"}`
-		store.put(leaseRef, json.RawMessage(source))
-		var log strings.Builder
-		o := scheduler.Options{Rules: set(every("r", time.Minute)), Engine: store, Logger: slog.New(slog.NewTextHandler(&log, nil)), Arrivals: quiet}
-		ctx, stop := context.WithCancel(t.Context())
-		wait := started(ctx, o)
+		d := &duty{store: newCabinet(), times: map[string]time.Time{}}
+		_, stopA := d.join(t, "a")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		_, stopB := d.join(t, "b")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := strings.Count(log.String(), "lease cannot be taken"); n != 1 || string(store.read(leaseRef).Source) != source || len(store.records()) > 0 {
-			t.Errorf("lease %s, log\n%s", store.read(leaseRef).Source, log.String())
+		d.store.remove(leaseRef)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		got := d.lease(t)
+		if got.Holder == "" || time.Since(d.last(got.Holder)) > time.Second {
+			t.Errorf("lease %+v, last on duty: a %v, b %v", got, d.last("a"), d.last("b"))
 		}
-		var state *scheduler.StateError
-		if _, err := scheduler.New(o).Lease(t.Context()); !errors.As(err, &state) {
-			t.Errorf("error %v", err)
-		}
-		stop()
-		wait()
+		stopA()
+		stopB()
 	})
 }

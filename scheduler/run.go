@@ -104,8 +104,7 @@ func (r runner) open(ctx context.Context, rule *rules.Rule) (e entry, now time.T
 	if err != nil {
 		return e, now, err
 	}
-	// Documents have milliseconds, and so have the slices.
-	now = r.clock.Now().UTC().Truncate(time.Millisecond)
+	now = r.present()
 	if !e.known() || e.stored == nil && !r.replay {
 		if e.known() {
 			r.log.LogAttrs(ctx, slog.LevelInfo, "rule has changed, its coverage goes on", append(ruleAttrs(rule), slog.Time("start", e.Start))...)
@@ -120,10 +119,14 @@ func (r runner) open(ctx context.Context, rule *rules.Rule) (e entry, now time.T
 		if err != nil {
 			return e, now, err
 		}
+		now = r.present() // someone else may have begun it, and covered some of it since
 	}
 	e, err = r.giveBack(ctx, rule, e, now)
 	return e, now, err
 }
+
+// present is the time in milliseconds, as documents have it and slices do.
+func (r runner) present() time.Time { return r.clock.Now().UTC().Truncate(time.Millisecond) }
 
 // plan returns the slices that are owed, and the present one if the rule is
 // due. A present that is too long for one slice is owed for the most part.

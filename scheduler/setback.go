@@ -37,12 +37,12 @@ func (r runner) giveBack(ctx context.Context, rule *rules.Rule, e entry, now tim
 		}
 	}
 	return r.book.change(ctx, rule, e, now, func(l *ledger) {
-		if begunAhead {
+		if begunAhead && l.Start.Sub(now) > rule.Settle {
 			l.startAgain(rule, now, since)
 			return
 		}
 		// Someone else may have covered more meanwhile: that stays.
-		from := r.clock.Now().UTC().Truncate(time.Millisecond)
+		from := r.present()
 		if !since.IsZero() {
 			from = earlier(from, since)
 		}

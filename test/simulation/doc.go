@@ -1,11 +1,14 @@
 // Package simulation holds the scheduler against an offline evaluation of the
-// same documents: over random histories in which documents come late, runs
-// fail, processes die and wake up again, and analysts work on the alerts.
+// same documents: over random histories in which documents come late or without
+// an ingest field, runs fail, processes die and wake up again, several run on
+// under a lease, rules change, go and come back, clocks are set by hours, and
+// analysts work on the alerts.
 //
 // Everything but the engine's answers is real: rules, scheduler, the embedded
 // engine. Time is virtual and every call to the engine is a point where the
-// history says who goes on, what fails and what arrives meanwhile. A history is
-// plain data: it can be printed, kept in testdata/histories and run again.
+// history says who goes on, what fails and what arrives meanwhile; the bubble of
+// testing/synctest that each history lives in tells when all calls wait. A
+// history is plain data: it can be printed, kept in testdata/histories and run again.
 //
 // How many histories are tried is said by STITCH_SIM_HISTORIES:
 //
