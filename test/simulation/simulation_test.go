@@ -17,7 +17,7 @@ import (
 
 // defaultHistories is how many histories are tried where the environment does
 // not say. With the race detector, all tests of this package then take less
-// than a minute.
+// than a minute and a half of a processor.
 const defaultHistories = 100
 
 // thorough reports whether the environment asks for more than the default: then
