@@ -33,6 +33,8 @@ type Alert struct {
 	// Entities are who and what the alert is about, in an order that depends on
 	// the evidence alone.
 	Entities []Entity
+	// Suppression is what the alert stands for beside itself; nil if nothing.
+	Suppression *Suppression
 	// Columns are the values of the chain's rows by ECS name, distinct, in an
 	// order that depends on the evidence alone.
 	Columns map[string][]esq.Value
@@ -90,6 +92,13 @@ type Reference struct{ ID, Name, URL string }
 type Entity struct {
 	Type        string
 	Identifiers map[string]any // values as in Details
+}
+
+// Suppression is alerts that another one stands for, as Kibana has them.
+type Suppression struct {
+	Terms      []KeyValue // what they have in common
+	Start, End time.Time  // of the first and the last of them
+	Count      int        // without the one that stands for them
 }
 
 // KeyValue is one part of an alert's key: a column's name, or a stage's with
@@ -159,9 +168,15 @@ func (a Alert) content() object {
 	d["kibana.alert.depth"] = 1
 	d["kibana.alert.ancestors"] = a.ancestors()
 	a.Rule.putKibana(d)
+	if s := a.Suppression; s != nil {
+		const suppression = "kibana.alert.suppression."
+		d[suppression+"terms"] = keys(s.Terms, "field")
+		d[suppression+"start"], d[suppression+"end"] = Time(s.Start), Time(s.End)
+		d[suppression+"docs_count"] = s.Count
+	}
 
 	put(d, "stitch.rule.fingerprint", a.Rule.Fingerprint)
-	put(d, "stitch.key", a.key())
+	put(d, "stitch.key", keys(a.Key, "name"))
 	put(d, "stitch.chain", a.chain())
 	putList(d, "stitch.weak", a.Weak)
 	if len(a.Details) > 0 {
@@ -218,10 +233,11 @@ func (a Alert) Evidence() (string, error) {
 	return hex.EncodeToString(sum[:20]), nil
 }
 
-func (a Alert) key() []object {
-	parts := make([]object, len(a.Key))
-	for i, kv := range a.Key {
-		parts[i] = object{"name": kv.Name, "value": kv.Value}
+// keys are names, under the key name, and values.
+func keys(list []KeyValue, name string) []object {
+	parts := make([]object, len(list))
+	for i, kv := range list {
+		parts[i] = object{name: kv.Name, "value": kv.Value}
 	}
 	return parts
 }

@@ -36,6 +36,7 @@ func (c *compiler) compileQuery() plan {
 	}
 	s := &stage{id: "event", sources: []*source{src}, columns: slices.Clone(entityColumns)}
 	s.need(timeColumn)
+	c.needForSuppression(s)
 	c.stages = []*stage{s}
 	c.except(c.exceptions)
 	s.row = s.columns

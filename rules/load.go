@@ -295,7 +295,7 @@ func (c *compiler) readMeta() Meta {
 func (c *compiler) refuseUnsupported() {
 	s := c.spec
 	for key, value := range map[string]any{
-		"filters": s.Filters, "exceptions_list": s.ExceptionsList, "alert_suppression": s.AlertSuppression,
+		"filters": s.Filters, "exceptions_list": s.ExceptionsList,
 		"threshold": s.Threshold, "new_terms": s.NewTerms,
 	} {
 		if list, ok := value.([]any); ok && len(list) == 0 {
@@ -350,6 +350,7 @@ func (c *compiler) readTimes(r *Rule) {
 		c.problem([]string{"rule", "interval"}, "interval must be at least 1s")
 	}
 	r.Schedule = Every(interval)
+	r.suppression = c.readSuppression(s.AlertSuppression, interval)
 	if s.Schedule != "" {
 		if s.Interval != "" {
 			c.problem([]string{"rule", "schedule"}, "both interval and schedule; keep one")
@@ -411,7 +412,7 @@ func (c *compiler) fingerprint(r *Rule) string {
 	}
 	for _, part := range []any{
 		s.RuleID, s.Type, s.Language, s.Query, s.Index, s.From, s.Interval, s.Schedule, s.MaxSpan, s.Lateness,
-		s.Stages, s.Alert, slices.Sorted(maps.Keys(views)), views, exceptions,
+		s.Stages, s.Alert, s.AlertSuppression, slices.Sorted(maps.Keys(views)), views, exceptions,
 	} {
 		_ = enc.Encode(part) // strings, maps and lists of them always encode, and a hash takes every write
 	}

@@ -34,7 +34,26 @@ func (r *Rule) Run(ctx context.Context, eng esq.Searcher, w Window) (*Result, er
 	return r.run(ctx, newSearcher(eng, r), w)
 }
 
+// run is Run with a searcher of the caller's.
 func (r *Rule) run(ctx context.Context, s searcher, w Window) (*Result, error) {
+	if r.suppression == nil {
+		return r.find(ctx, s, w)
+	}
+	known := w
+	if !r.Windowed {
+		known = r.suppression.around(w)
+	}
+	out, err := r.find(ctx, s, known)
+	if err != nil {
+		return nil, err
+	}
+	out.Alerts = slices.DeleteFunc(r.suppression.apply(out.Alerts), func(a Alert) bool { return !r.meets(w, a.Start, a.End) })
+	out.Pending = slices.DeleteFunc(out.Pending, func(p Pending) bool { return !r.meets(w, p.Start, p.End) })
+	return out, nil
+}
+
+// find is run before any alert stands for others.
+func (r *Rule) find(ctx context.Context, s searcher, w Window) (*Result, error) {
 	e := &evaluation{
 		plan:   &r.plan,
 		search: s,

@@ -41,9 +41,10 @@ type Rule struct {
 	// stages, its views.
 	Fingerprint string
 
-	plan    plan
-	userMap bool        // user_map in the file: whether With has an effect
-	users   *people.Map // nil: none
+	plan        plan
+	suppression *suppression // nil: every alert stands for itself
+	userMap     bool         // user_map in the file: whether With has an effect
+	users       *people.Map  // nil: none
 }
 
 // Indices returns the names and patterns of all indices that the rule looks at,
@@ -187,6 +188,9 @@ type Alert struct {
 	// Entities are who and what the alert is about, [[rule.alert.entity]], in the
 	// rule's order.
 	Entities []Entity
+	// Suppression is what the alert stands for beside itself; nil unless the rule
+	// has alert_suppression. Start and End then span all of it.
+	Suppression *Suppression
 	// Columns are the values of the views' columns over all rows of the chain,
 	// by ECS name, sorted and distinct; the anchor's values come first.
 	Columns map[string][]esq.Value

@@ -82,10 +82,17 @@ func ruleKeys() map[string]schema.Key {
 		"rule.alert.details": about("Names of details to expressions over STAGE.COLUMN, or to tables of them"),
 		"rule.alert.entity":  shaped("Entities as Microsoft Sentinel has them: type, and identifiers as expressions", schema.Object{"type": "array", "items": entity}),
 
+		"rule.alert_suppression":                         about("Of alerts with the same values, the first stands for those that follow it within a time"),
+		"rule.alert_suppression.group_by":                {About: "The fields whose values they have in common", Required: true, Shape: schema.TextOrList()},
+		"rule.alert_suppression.duration":                about("Within which time; an interval unless given"),
+		"rule.alert_suppression.duration.value":          required("How many units"),
+		"rule.alert_suppression.duration.unit":           {About: "Seconds, minutes or hours", Enum: []string{"s", "m", "h"}, Required: true},
+		"rule.alert_suppression.missing_fields_strategy": {About: "Whether alerts without a value are alike", Enum: []string{"suppress", "doNotSuppress"}},
+
 		"rule.threat":           about("MITRE ATT&CK"),
 		"rule.threat.framework": {About: "The framework", Enum: []string{"MITRE ATT&CK"}},
 	}
-	for _, key := range []string{"filters", "exceptions_list", "alert_suppression", "threshold", "new_terms", "data_view_id", "saved_id"} {
+	for _, key := range []string{"filters", "exceptions_list", "threshold", "new_terms", "data_view_id", "saved_id"} {
 		keys["rule."+key] = about(refused)
 	}
 	return keys

@@ -57,9 +57,10 @@ type ruleSpec struct {
 	Setup          string   `toml:"setup"`
 	Query          *string  `toml:"query"`
 
-	Stages []stageSpec `toml:"stage"`
-	Alert  alertSpec   `toml:"alert"`
-	Threat []Threat    `toml:"threat"`
+	Stages           []stageSpec      `toml:"stage"`
+	Alert            alertSpec        `toml:"alert"`
+	AlertSuppression *suppressionSpec `toml:"alert_suppression"`
+	Threat           []Threat         `toml:"threat"`
 
 	Lint map[string]any `toml:"lint"` // warnings that are silenced, each with the reason
 }
@@ -89,13 +90,12 @@ type presentationSpec struct {
 // unsupportedSpec holds Elastic's keys that change which alerts there are, and
 // which stitch does not know how to honour: a rule that has one is refused.
 type unsupportedSpec struct {
-	Filters          any    `toml:"filters"`
-	ExceptionsList   any    `toml:"exceptions_list"`
-	AlertSuppression any    `toml:"alert_suppression"`
-	Threshold        any    `toml:"threshold"`
-	NewTerms         any    `toml:"new_terms"`
-	DataViewID       string `toml:"data_view_id"`
-	SavedID          string `toml:"saved_id"`
+	Filters        any    `toml:"filters"`
+	ExceptionsList any    `toml:"exceptions_list"`
+	Threshold      any    `toml:"threshold"`
+	NewTerms       any    `toml:"new_terms"`
+	DataViewID     string `toml:"data_view_id"`
+	SavedID        string `toml:"saved_id"`
 }
 
 type stageSpec struct {

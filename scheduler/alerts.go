@@ -376,6 +376,13 @@ func documentsOf(r *rules.Rule, alerts []rules.Alert, written time.Time, ticket 
 			Window: mappings.Window{From: a.Window.From, To: a.Window.To}, Ticket: ticket, Rule: rule,
 			Details: a.Details, Columns: a.Columns, Weak: a.Weak,
 		}
+		if s := a.Suppression; s != nil {
+			stands := &mappings.Suppression{Start: s.Start, End: s.End, Count: s.Count}
+			for _, kv := range s.Terms {
+				stands.Terms = append(stands.Terms, mappings.KeyValue(kv))
+			}
+			out[i].Suppression = stands
+		}
 		for _, e := range a.Entities {
 			out[i].Entities = append(out[i].Entities, mappings.Entity(e))
 		}
