@@ -97,17 +97,22 @@ func (s *searcher) sourceArrivals(ctx context.Context, f *fetch, src *source, sl
 	return a, s.countLate(ctx, &a, f, src, q, slice)
 }
 
-// bearing is how far from a stage's event a chain without any event of its own
-// there may be that the event bears on.
+// bearing is how far from a stage's event an alert without any event of its own
+// there may be that the event bears on: a chain that it drops, or an alert that
+// another one now stands for.
 func (r *Rule) bearing(s *stage) time.Duration {
+	bearing := time.Duration(0)
 	switch {
 	case s.absent:
-		return r.Span
+		bearing = r.Span
 	case r.bursting(s):
 		// It may join two bursts to one that is longer than a day, and is cut.
-		return s.group.margin()
+		bearing = s.group.margin()
 	}
-	return 0
+	if r.suppression != nil {
+		bearing += longestSpell + r.suppression.duration
+	}
+	return bearing
 }
 
 func (a *Arrivals) add(s SourceArrivals, bearing time.Duration) {

@@ -252,6 +252,15 @@ HostName = "b.host.name"
 			`r.toml:17: R: identifier FullName must be a column or an expression, not a number`,
 			`r.toml:18: R: HostName: column 1: details name STAGE.COLUMN; "b" is no stage (did you mean a?)`,
 		}},
+		{"suppression", map[string]string{"r.toml": goodStage + `[rule.alert_suppression]
+group_by = ["user.name", "user.nmae"]
+missing_fields_strategy = "drop"
+duration = { value = 0, unit = "d" }
+`}, []string{
+			`r.toml:11: R: group_by: no stage has a column "user.nmae"`,
+			`r.toml:12: R: missing_fields_strategy must be "suppress" or "doNotSuppress", not "drop"`,
+			`r.toml:13: R: duration needs a value of 1 or more and a unit, one of s, m, h`,
+		}},
 		{"unknown column of a view", map[string]string{"r.toml": `[rule]
 rule_id = "r"
 name = "R"

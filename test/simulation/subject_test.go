@@ -54,7 +54,7 @@ func subjects(t testing.TB) map[string]*subject {
 	}
 	accepts := map[string][]int{
 		"pair": {0, 1}, "first": {0, 1, 2, 3}, "drive": {0, 1, 2, 3}, "window": {0}, "status": {0, 1},
-		"suppressed": {0}, "absent": {0, 1}, "between": {0, 2, 3}, "absent-window": {0, 1},
+		"absent": {0, 1}, "between": {0, 2, 3}, "absent-window": {0, 1},
 	}
 	for _, r := range own.Rules {
 		s := &subject{kinds: 4, lengths: []ms{hour, hour, hour, 14 * hour}, step: minute, source: simpleSource, accepts: accepts[r.ID]}
