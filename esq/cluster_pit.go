@@ -26,13 +26,13 @@ func (c *Cluster) openPIT(ctx context.Context, op string, indices []string, cost
 		cost.NoIndex = true
 		return nil, nil
 	}
-	var answer pitAnswer
-	err := c.transport.do(ctx, call{
-		op: op, cost: cost,
-		build: func() esapi.Request { return c.dialect.openPIT(indices) },
-	}, &answer)
+	answer, there, err := c.askPIT(ctx, op, indices, cost)
 	if err != nil {
-		return nil, c.explainPIT(ctx, op, indices, cost, err)
+		return nil, err
+	}
+	if !there {
+		cost.NoIndex = true
+		return nil, nil
 	}
 	p := &pit{c: c, op: op, id: answer.id(), cost: cost}
 	if answer.Shards == nil { // older ones do not say; the first page will
@@ -50,24 +50,42 @@ func (c *Cluster) openPIT(ctx context.Context, op string, indices []string, cost
 	return p, nil
 }
 
-// explainPIT tells why a point in time could not be opened. OpenSearch refuses
-// one of no indices with words that say nothing; a search of the same indices
-// tells. The error is nil if there are none.
-func (c *Cluster) explainPIT(ctx context.Context, op string, indices []string, cost *Stats, err error) error {
-	var refusal *ResponseError
-	if !errors.As(err, &refusal) || refusal.Status != http.StatusBadRequest && refusal.Status != http.StatusNotFound {
-		return err
+// askPIT asks for a point in time; there is false if there are no indices. OpenSearch
+// refuses one of indices whose shards are just about to start, for good as it
+// says; it is asked again as after any failure that passes.
+func (c *Cluster) askPIT(ctx context.Context, op string, indices []string, cost *Stats) (answer pitAnswer, there bool, err error) {
+	for attempt := 1; ; attempt++ {
+		answer = pitAnswer{}
+		err = c.transport.do(ctx, call{
+			op: op, cost: cost,
+			build: func() esapi.Request { return c.dialect.openPIT(indices) },
+		}, &answer)
+		var refusal *ResponseError
+		if !errors.As(err, &refusal) || refusal.Status != http.StatusBadRequest && refusal.Status != http.StatusNotFound {
+			return answer, err == nil, err
+		}
+		there, unknown := c.haveShards(ctx, op, indices, cost)
+		if unknown == nil && !there {
+			return answer, false, nil
+		}
+		if unknown != nil || attempt >= c.transport.retry.Attempts {
+			return answer, false, err
+		}
+		if interrupted := sleep(ctx, c.transport.retry.wait(attempt, 0)); interrupted != nil {
+			return answer, false, errors.Join(err, interrupted)
+		}
 	}
+}
+
+// haveShards reports whether a search of the indices has any shard to ask.
+// OpenSearch refuses a point in time of no indices with words that say nothing.
+func (c *Cluster) haveShards(ctx context.Context, op string, indices []string, cost *Stats) (bool, error) {
 	var answer searchAnswer
 	body := searchBody{Query: MatchNone{}}
-	if again := c.search(ctx, op, indices, body, cost, &answer); again != nil {
-		return err
+	if err := c.search(ctx, op, indices, body, cost, &answer); err != nil {
+		return false, err
 	}
-	if answer.Shards.Total > 0 {
-		return err
-	}
-	cost.NoIndex = true
-	return nil
+	return answer.Shards.Total > 0, nil
 }
 
 // close frees the point in time, also when ctx has ended. What goes wrong then

@@ -200,21 +200,38 @@ func TestShardsMissingFromThePointInTime(t *testing.T) {
 	}
 }
 
-// What OpenSearch says of a point in time of no indices is not what it means.
+// What OpenSearch says of a point in time of no indices is not what it means,
+// and it says the same while their shards are about to start.
 func TestNoIndexOnOpenSearch(t *testing.T) {
 	refusal := reply{status: 400, header: http.Header{"For": {"pit"}},
 		body: `{"error":{"type":"illegal_argument_exception","reason":"invalid id: [null]"},"status":400}`}
-	for shards, none := range map[int]bool{0: true, 3: false} {
-		look := reply{body: fmt.Sprintf(`{"_shards":{"total":%d,"successful":%[1]d},"hits":{"hits":[]}}`, shards)}
-		f := fake{info: os2Info, script: []reply{refusal, look}}
-		_, stats, err := search(t.Context(), f.open(t), everything)
-		if stats.NoIndex != none || (err == nil) != none {
-			t.Errorf("%d shards: NoIndex %v, error %v", shards, stats.NoIndex, err)
-		}
-		want := "/i/_search/point_in_time?allow_no_indices=true&allow_partial_pit_creation=false&ignore_unavailable=true&keep_alive=5m"
-		if f.asked[0].Path != want {
-			t.Errorf("opened by %s", f.asked[0].Path)
-		}
+	look := func(shards int) reply {
+		return reply{body: fmt.Sprintf(`{"_shards":{"total":%d,"successful":%[1]d},"hits":{"hits":[]}}`, shards)}
+	}
+	for name, test := range map[string]struct {
+		script  []reply
+		none    bool
+		refused bool
+	}{
+		"no indices":                 {[]reply{refusal, look(0)}, true, false},
+		"shards that start":          {[]reply{refusal, look(3), refusal, look(3), {body: page(0)}}, false, false},
+		"shards that never do":       {[]reply{refusal, look(3), refusal, look(3), refusal, look(3)}, false, true},
+		"shards that cannot be told": {[]reply{refusal, {status: 403, body: `{}`}}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := fake{info: os2Info, script: test.script}
+			_, stats, err := search(t.Context(), f.open(t), everything)
+			if stats.NoIndex != test.none || (err != nil) != test.refused {
+				t.Errorf("NoIndex %v, error %v", stats.NoIndex, err)
+			}
+			if len(f.script) > 0 {
+				t.Errorf("not asked: %+v", f.script)
+			}
+			want := "/i/_search/point_in_time?allow_no_indices=true&allow_partial_pit_creation=false&ignore_unavailable=true&keep_alive=5m"
+			if f.asked[0].Path != want {
+				t.Errorf("opened by %s", f.asked[0].Path)
+			}
+		})
 	}
 }
 

@@ -240,12 +240,20 @@ func TestRunNoticesThatTheClockMoved(t *testing.T) {
 func TestRunNoticesThatTheClockWasSetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := &offsetClock{}
+		var mu sync.Mutex
 		var slices []rules.Window
+		searched := func() []rules.Window {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		store := newCabinet()
 		wait := started(ctx, scheduler.Options{Rules: set(every("r", 5*time.Minute)), Engine: store, Clock: clock,
 			Arrivals: func(_ context.Context, r *rules.Rule, _ esq.Searcher, w rules.Window) (*rules.Arrivals, error) {
 				w.From = w.From.Add(r.Settle)
+				mu.Lock()
+				defer mu.Unlock()
 				slices = append(slices, w)
 				return &rules.Arrivals{}, nil
 			}})
@@ -258,19 +266,21 @@ func TestRunNoticesThatTheClockWasSetBack(t *testing.T) {
 		clock.offset.Store(int64(3 * time.Hour))
 		sleep(time.Minute)
 		clock.offset.Store(0)
-		slices = nil
+		before := len(searched())
 		sleep(2 * time.Minute)
-		if len(slices) == 0 || slices[0].From.After(begun.Add(time.Hour)) {
-			t.Fatalf("searched again: %v", slices)
+		if again := searched()[before:]; len(again) == 0 || again[0].From.After(begun.Add(time.Hour)) {
+			t.Fatalf("searched again: %v", again)
 		}
 		sleep(12 * time.Minute)
-		if last := slices[len(slices)-1].To; last.Before(begun.Add(74 * time.Minute)) {
+		all := searched()
+		if last := all[len(all)-1].To; last.Before(begun.Add(74 * time.Minute)) {
 			t.Errorf("searched until %v, %v after the beginning", last, last.Sub(begun))
 		}
 		sleep(3 * time.Hour)
-		for i, w := range slices[1:] {
-			if !w.From.Equal(slices[i].To) {
-				t.Errorf("slice %v follows %v", w, slices[i])
+		again := searched()[before:]
+		for i, w := range again[1:] {
+			if !w.From.Equal(again[i].To) {
+				t.Errorf("slice %v follows %v", w, again[i])
 			}
 		}
 		stop()
