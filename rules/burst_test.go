@@ -483,6 +483,29 @@ func TestWindowProblems(t *testing.T) {
 	}
 }
 
+// TestTellsApart is which fields the engine can count by.
+func TestTellsApart(t *testing.T) {
+	caps := map[string]esq.FieldCap{
+		"word":        {Types: []string{"keyword"}, Searchable: true, Aggregatable: true},
+		"flat":        {Types: []string{"flattened"}, Searchable: true, Aggregatable: true},
+		"both":        {Types: []string{"flattened", "object"}, Searchable: true, Aggregatable: true},
+		"fobj":        {Types: []string{"flat_object"}, Searchable: true},
+		"text":        {Types: []string{"text"}, Searchable: true},
+		"mixed":       {Types: []string{"keyword", "long"}, Searchable: true, Aggregatable: true},
+		"const":       {Types: []string{"constant_keyword"}, Searchable: true, Aggregatable: true},
+		"blind":       {Types: []string{"keyword"}, Aggregatable: true},
+		"fobj.listed": {Types: []string{"keyword"}, Searchable: true, Aggregatable: true},
+	}
+	for field, want := range map[string]bool{
+		"word": true, "flat.leaf": true, "flat.deep.leaf": true, "both.leaf": true, "nowhere.at.all": true,
+		"fobj.leaf": false, "fobj.deep.leaf": false, "fobj.listed": false, "text": false, "mixed": false, "const": false, "blind": false, "word*": false,
+	} {
+		if got := tellsApart(field, caps); got != want {
+			t.Errorf("%s: got %v", field, got)
+		}
+	}
+}
+
 // TestAtLeast is what lets the engine count before events are fetched.
 func TestAtLeast(t *testing.T) {
 	for having, want := range map[string]int64{

@@ -121,13 +121,7 @@ func (f *fetch) keys(src *source, caps map[string]esq.FieldCap) (k *keys, ok boo
 			return nil, false
 		}
 		for _, field := range x.from {
-			c, mapped := caps[field]
-			switch {
-			case strings.Contains(field, "*"):
-				return nil, false
-			case !mapped:
-				continue
-			case !tellsApart(c), c.Silent && len(x.from) > 1:
+			if !tellsApart(field, caps) || caps[field].Silent && len(x.from) > 1 {
 				return nil, false
 			}
 			x.at = append(x.at, len(k.fields))
@@ -138,9 +132,20 @@ func (f *fetch) keys(src *source, caps map[string]esq.FieldCap) (k *keys, ok boo
 	return k, true
 }
 
-// tellsApart says that a group of a field's values has the values as they are.
-func tellsApart(c esq.FieldCap) bool {
-	return c.Searchable && c.Aggregatable && !slices.ContainsFunc(c.Types, func(t string) bool { return t != "keyword" && t != "flattened" })
+// tellsApart says that a group of a field's values has the values as they are. A
+// field that is not listed may be the leaf of a flattened object; one that no
+// index has at all is null in every group.
+func tellsApart(field string, caps map[string]esq.FieldCap) bool {
+	are := func(c esq.FieldCap, types ...string) bool {
+		return !slices.ContainsFunc(c.Types, func(t string) bool { return !slices.Contains(types, t) })
+	}
+	for _, object := range objectsAround(field) {
+		if !are(caps[object], "flattened", "object") {
+			return false
+		}
+	}
+	c, mapped := caps[field]
+	return !strings.Contains(field, "*") && (!mapped || c.Searchable && c.Aggregatable && are(c, "keyword", "flattened"))
 }
 
 // combination turns a group's key into values of the by columns.

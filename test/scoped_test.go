@@ -54,6 +54,12 @@ func (s scoped) Count(ctx context.Context, indices []string, q esq.Query) (int64
 	return s.Searcher.Count(ctx, s.indices(indices), s.query(q))
 }
 
+// Group implements [esq.Searcher].
+func (s scoped) Group(ctx context.Context, g esq.Grouping, yield func(esq.Group) error) (esq.Stats, error) {
+	g.Indices, g.Query = s.indices(g.Indices), s.query(g.Query)
+	return s.Searcher.Group(ctx, g, yield)
+}
+
 // FieldCaps implements [esq.Searcher].
 func (s scoped) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
 	return s.Searcher.FieldCaps(ctx, s.indices(indices), fields)
