@@ -177,11 +177,16 @@ func (f *replayFlags) reschedule(set *rules.Set) error {
 		return usage("--every: %q is no interval of a second or more; write it like 1h", f.every)
 	}
 	for i, r := range set.Rules {
-		other := *r
-		other.Schedule = rules.Every(every)
-		set.Rules[i] = &other
+		set.Rules[i] = scheduled(r, every)
 	}
 	return nil
+}
+
+// scheduled is a rule at another interval.
+func scheduled(r *rules.Rule, every time.Duration) *rules.Rule {
+	other := *r
+	other.Schedule = rules.Every(every)
+	return &other
 }
 
 // files is the past that NDJSON files hold.
