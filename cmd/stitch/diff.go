@@ -29,7 +29,10 @@ type comparedAlert struct {
 	Reason   string    `json:"kibana.alert.reason"`
 	Severity string    `json:"kibana.alert.severity"`
 	Score    any       `json:"kibana.alert.risk_score"`
-	Stitch   struct {
+	Rule     struct {
+		ID string `json:"id"`
+	} `json:"rule"`
+	Stitch struct {
 		Retracted *time.Time     `json:"retracted"`
 		Details   map[string]any `json:"details"`
 		Entities  []any          `json:"entities"`
@@ -130,8 +133,8 @@ func compared(docs []json.RawMessage) ([]comparedAlert, error) {
 	return list, nil
 }
 
-// alertsOfFile reads what stitch replay --output ndjson has written.
-func alertsOfFile(name string) ([]comparedAlert, error) {
+// alertsOfFile reads what stitch replay --output ndjson has written of the rules.
+func alertsOfFile(name string, set *rules.Set) ([]comparedAlert, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, usage("--diff: %w", err)
@@ -153,7 +156,8 @@ func alertsOfFile(name string) ([]comparedAlert, error) {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	return compared(docs)
+	list, err := compared(docs)
+	return slices.DeleteFunc(list, func(a comparedAlert) bool { return set.ByID(a.Rule.ID) == nil }), err
 }
 
 // alertsOfIndex reads the alerts of the rules that a cluster has, of incidents

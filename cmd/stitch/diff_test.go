@@ -31,6 +31,10 @@ func TestReplayDiff(t *testing.T) {
 	r.want(t, exitProblems, "+ 2026-03-10T12:00:00Z", "2 alerts")
 	r.want(t, exitProblems, "1 added, 1 lost, 1 changed\n", "2 alerts")
 
+	// Alerts of rules that do not run now are none that are lost.
+	third := write(t, "rule.toml", strings.Replace(eventRule, "0d3a5b1e", "1d3a5b1e", 1))
+	call{}.run(t, "replay", "--data", data, "--rules", third, "--diff", file).want(t, exitProblems, "2 added, 0 lost, 0 changed\n", "2 alerts")
+
 	var diffs []alertDiff
 	decode(t, call{}.run(t, "replay", "--data", data, "--rules", other, "--diff", file, "--output", "json"), exitProblems, &diffs)
 	var changes []string

@@ -227,7 +227,7 @@ func (f *replayFlags) compare(ctx context.Context, s streams, p *past, set *rule
 	if f.diff == "index" {
 		before, err = alertsOfIndex(ctx, p.cluster, set, from, to)
 	} else {
-		before, err = alertsOfFile(f.diff)
+		before, err = alertsOfFile(f.diff, set)
 	}
 	if err != nil {
 		return false, err
