@@ -39,9 +39,10 @@ func countedRule(t *testing.T) *rules.Rule {
 }
 
 // TestCountedParity holds the counted rule to its note: the incidents that a
-// walk through all minutes finds are the alerts of one run over all of them.
-// Of several runs, with a burst whose first download arrives late and is of the
-// day before, the alert of the later day may stay: a known bug, not drawn here.
+// walk through all minutes finds are the alerts that stand, whether the rule runs
+// all the way or once, and whether documents are there in time or arrive late. A
+// late first download of the day before makes another incident of a burst; the
+// alert of the first one is then retracted.
 func TestCountedParity(t *testing.T) {
 	t.Parallel()
 	rule := countedRule(t)
@@ -51,9 +52,12 @@ func TestCountedParity(t *testing.T) {
 		c.draw(t, from.UnixMilli())
 		want := c.incidents(fewFiles)
 		scheduled := *rule
-		scheduled.Schedule = rules.Every(rapid.SampledFrom([]time.Duration{1000 * time.Hour}).Draw(t, "interval"))
+		scheduled.Schedule = rules.Every(rapid.SampledFrom([]time.Duration{1000 * time.Hour, 13 * time.Hour}).Draw(t, "interval"))
 		got := map[incident]evidence{}
 		for _, a := range replay(t, &scheduled, c.writer.docs, from, from.AddDate(0, 0, 6)) {
+			if a.Stitch.Retracted != nil {
+				continue
+			}
 			id, documents := a.incident(t)
 			key := map[string]string{}
 			for _, k := range a.Stitch.Key {

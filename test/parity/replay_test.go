@@ -62,9 +62,10 @@ func checkRounds(t *testing.T, rounds int, property func(*rapid.T) (found bool))
 // alert is what is compared of an alert document.
 type alert struct {
 	Stitch struct {
-		Details  map[string]any   `json:"details"`
-		Entities []map[string]any `json:"entities"`
-		Key      []struct {
+		Details   map[string]any   `json:"details"`
+		Entities  []map[string]any `json:"entities"`
+		Retracted *time.Time       `json:"retracted"`
+		Key       []struct {
 			Name  string `json:"name"`
 			Value string `json:"value"`
 		} `json:"key"`
