@@ -314,13 +314,13 @@ func TestCheck(t *testing.T) {
 		err    error
 		want   string
 	}{
-		"prepared":  {answer: `{"` + state + `":{"mappings":{"_meta":{"version":3,"hash":"another"}}}}`},
-		"an alias":  {answer: `{"restored-state":{"mappings":{"_meta":{"version":3}}}}`},
+		"prepared":  {answer: `{"` + state + `":{"mappings":{"_meta":{"version":4,"hash":"another"}}}}`},
+		"an alias":  {answer: `{"restored-state":{"mappings":{"_meta":{"version":4}}}}`},
 		"missing":   {err: &esq.ResponseError{Op: "GET", Status: http.StatusNotFound}, want: "index " + state + " does not exist: run stitch bootstrap first"},
 		"old":       {answer: `{"` + state + `":{"mappings":{"_meta":{"version":1}}}}`, want: "index " + state + " was made by an older stitch: run stitch bootstrap"},
 		"by others": {answer: `{"` + state + `":{"mappings":{}}}`, want: "index " + state + " was made by an older stitch: run stitch bootstrap"},
 		"newer": {answer: `{"` + state + `":{"mappings":{"_meta":{"version":7}}}}`,
-			want: "index " + state + " has version 7, this stitch knows versions up to 3: use the newer stitch that prepared the cluster"},
+			want: "index " + state + " has version 7, this stitch knows versions up to 4: use the newer stitch that prepared the cluster"},
 		"refused": {err: refused, want: "check preparation: read mapping of " + state + ": " + refused.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {

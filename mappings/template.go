@@ -15,7 +15,7 @@ var files embed.FS
 
 // version is the version of all templates. It rises when one of them changes
 // in a way that an older stitch would not understand.
-const version = 3
+const version = 4
 
 // template is what indices of one kind look like.
 type template struct {

@@ -26,13 +26,19 @@ var ownPaths = []string{
 	"stitch",
 }
 
+// theirPaths are the fields under "stitch" that are not the scheduler's: what
+// analysts did about the alert, and who was told of it. Whatever else is done to
+// an alert, they stay as they are.
+var theirPaths = []string{"stitch.triage", "stitch.notifications"}
+
 // writingFields say when a document was written, how often, and by which
 // evaluation.
 var writingFields = []string{"@timestamp", "event.created", "stitch.updated", "stitch.version", "stitch.ticket", "stitch.window"}
 
 // Update brings a stored alert document up to fresh: stitch's own fields are
 // replaced, and everything else (the first time of writing, the status, tags
-// and comments of an analyst, any unknown field) stays as it is. changed is
+// and comments of an analyst, stitch.triage, stitch.notifications, any unknown
+// field) stays as it is. changed is
 // false, and doc is stored, if stitch's own fields are equal already, whichever
 // run wrote them for whichever window. An alert that was retracted is active again.
 func Update(stored json.RawMessage, fresh Alert) (doc json.RawMessage, changed bool, err error) {
@@ -56,7 +62,7 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 		reactivate(after)
 	}
 	for _, path := range slices.Concat(ownPaths, ecsColumns) {
-		remove(after, path)
+		removeExcept(after, path, theirPaths)
 	}
 	was.put(content)
 	merge(after, content)
@@ -75,14 +81,14 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 }
 
 // WithoutWriting returns an alert document without the fields that say when
-// and how often it was written: what must be equal wherever and whenever the
-// same evidence makes an alert.
+// and how often it was written, what was done about it and who was told: what
+// must be equal wherever and whenever the same evidence makes an alert.
 func WithoutWriting(doc json.RawMessage) (json.RawMessage, error) {
 	o, err := decode(doc)
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range writingFields {
+	for _, path := range slices.Concat(writingFields, theirPaths) {
 		remove(o, path)
 	}
 	return Encode(o)
@@ -133,23 +139,32 @@ func (w writing) put(d object) {
 
 // remove deletes the field at a dotted path, however its objects are spelled,
 // and the objects that become empty thereby.
-func remove(o object, path string) {
+func remove(o object, path string) { removeExcept(o, path, nil) }
+
+// removeExcept is [remove] without what lies at some paths below.
+func removeExcept(o object, path string, kept []string) { removeBelow(o, "", path, kept) }
+
+// removeBelow is removeExcept for an object that lies at a prefix: "", or a path
+// with a dot at its end.
+func removeBelow(o object, prefix, path string, kept []string) {
 	for key, v := range o {
-		if key == path || strings.HasPrefix(key, path+".") {
+		full := prefix + key
+		inner, _ := v.(object)
+		switch {
+		case slices.ContainsFunc(kept, func(k string) bool { return isWithin(full, k) }):
+			// It stays, and all below it.
+		case isWithin(full, path) && !slices.ContainsFunc(kept, func(k string) bool { return isWithin(k, full) }):
 			delete(o, key)
-			continue
-		}
-		rest, below := strings.CutPrefix(path, key+".")
-		inner, isObject := v.(object)
-		if !below || !isObject || len(inner) == 0 {
-			continue
-		}
-		remove(inner, rest)
-		if len(inner) == 0 {
-			delete(o, key)
+		case isWithin(full, path), isWithin(path, full) && len(inner) > 0:
+			if removeBelow(inner, full+".", path, kept); len(inner) == 0 {
+				delete(o, key)
+			}
 		}
 	}
 }
+
+// isWithin reports whether a dotted path is another or lies below it.
+func isWithin(path, other string) bool { return path == other || strings.HasPrefix(path, other+".") }
 
 // merge sets src's fields in dst, object by object.
 func merge(dst, src object) {
