@@ -9,14 +9,14 @@ import (
 	"github.com/stitchdetect/stitch/rules"
 )
 
-// TestSyncClientOption does to the shipped rule what the README says, after
+// TestSyncClientOption does to the shipped rule what docs/shipped.md says, after
 // which it counts what the synchronisation client brings.
 func TestSyncClientOption(t *testing.T) {
 	const (
 		shipped = `event.action == "FileDownloaded"`
 		counted = `event.action in ("FileDownloaded", "FileSyncDownloadedFull")`
 	)
-	for name, want := range map[string]string{"../README.md": counted, "../rules/mass_download_usb.toml": shipped} {
+	for name, want := range map[string]string{"../docs/shipped.md": counted, "../rules/mass_download_usb.toml": shipped} {
 		if text, err := os.ReadFile(name); err != nil || !strings.Contains(string(text), want) {
 			t.Fatalf("%s does not say %s (%v)", name, want, err)
 		}

@@ -370,22 +370,21 @@ func TestStartSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestReadme runs the tests that the README shows on the rule that it shows.
-func TestReadme(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(heading string) string {
-		_, section, _ := strings.Cut(string(text), "\n## "+heading+"\n")
-		_, section, _ = strings.Cut(section, "```toml\n")
+// TestDocs runs the tests that the documentation shows on the rule that it shows.
+func TestDocs(t *testing.T) {
+	block := func(page string) string {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, _ := strings.Cut(string(text), "```toml\n")
 		section, _, ok := strings.Cut(section, "```\n")
 		if !ok {
-			t.Fatalf("no TOML under %q", heading)
+			t.Fatalf("no TOML on %s", page)
 		}
 		return section
 	}
-	s := load(t, block("Writing a rule"), block("Testing a rule"))
+	s := load(t, block("rules.md"), block("rule-tests.md"))
 	for _, test := range s.Tests {
 		if r := s.Run(context.Background(), test); !r.OK() {
 			t.Errorf("%s: %d of %d alerts, missing %+v, error %v", test.Name, len(r.Alerts), r.Want, r.Missing, r.Err)
