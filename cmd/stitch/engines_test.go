@@ -19,6 +19,7 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/memory"
 	"github.com/stitchdetect/stitch/mappings"
+	"github.com/stitchdetect/stitch/scheduler/triage"
 	"github.com/stitchdetect/stitch/test/engines"
 )
 
@@ -121,9 +122,8 @@ func wantAlerts() map[string]int {
 func summaryOf(alerts []esq.Document) map[string]int {
 	got := map[string]int{}
 	for _, d := range alerts {
-		var a alertDocument
-		if json.Unmarshal(d.Source, &a) == nil {
-			got[a.Rule.ID]++
+		if a, err := triage.Decode(d.Source); err == nil {
+			got[a.RuleID]++
 		}
 	}
 	return got

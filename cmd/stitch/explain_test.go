@@ -10,6 +10,7 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/rules"
 	"github.com/stitchdetect/stitch/rules/explain"
+	"github.com/stitchdetect/stitch/scheduler/triage"
 	"github.com/stitchdetect/stitch/test/engines"
 )
 
@@ -49,8 +50,8 @@ func TestExplainGolden(t *testing.T) {
 func TestExplainWhy(t *testing.T) {
 	data := scenarioData("incident")
 	first := call{}.run(t, "replay", "--data", data, "--rule", "8a30d849-6e54-41a0-9cbb-d8f055b4dd19", "--output", "ndjson")
-	var alert alertDocument
-	if err := json.Unmarshal([]byte(first.out), &alert); err != nil {
+	alert, err := triage.Decode([]byte(first.out))
+	if err != nil {
 		t.Fatal(err)
 	}
 	r := call{}.run(t, "explain", "--why", alert.ID, "--data", data)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/stitchdetect/stitch/mappings"
+	"github.com/stitchdetect/stitch/scheduler/triage"
 )
 
 // mark is one line of the timeline.
@@ -19,15 +21,15 @@ type mark struct {
 
 // writeMarks draws a lane per stage, in which each document is a dot. A lane
 // begins with its first dot.
-func (a *alertDocument) writeMarks(b *strings.Builder) {
+func (a timeline) writeMarks(b *strings.Builder) {
 	var marks []mark
 	width := 0
-	for lane, s := range a.Stitch.Chain {
+	for lane, s := range a.Chain {
 		width = max(width, cellsOf(printable(s.Stage)))
-		marks = append(marks, s.marks(lane)...)
+		marks = append(marks, marksOf(s, lane)...)
 	}
 	slices.SortStableFunc(marks, func(a, b mark) int { return a.time.Compare(b.time) })
-	lanes := strings.Fields(strings.Repeat(". ", len(a.Stitch.Chain)))
+	lanes := strings.Fields(strings.Repeat(". ", len(a.Chain)))
 	day := ""
 	for _, m := range marks {
 		if d := m.time.UTC().Format(time.DateOnly); d != day {
@@ -46,11 +48,11 @@ func (a *alertDocument) writeMarks(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// marks shows the first documents of a stage and sums up the rest.
-func (s *stageDocument) marks(lane int) []mark {
+// marksOf shows the first documents of a stage and sums up the rest.
+func marksOf(s mappings.Stage, lane int) []mark {
 	var marks []mark
-	for _, d := range s.shown() {
-		marks = append(marks, mark{time: d.Time, lane: lane, dot: true, stage: s.Stage, text: d.telling()})
+	for _, d := range shownOf(s) {
+		marks = append(marks, mark{time: d.Time, lane: lane, dot: true, stage: s.Stage, text: printable(triage.Telling(d))})
 	}
 	rest := s.Count - len(marks)
 	switch {
@@ -64,7 +66,9 @@ func (s *stageDocument) marks(lane int) []mark {
 	return marks
 }
 
-func (s *stageDocument) shown() []evidence { return s.Documents[:min(len(s.Documents), maxMarks)] }
+func shownOf(s mappings.Stage) []mappings.Document {
+	return s.Documents[:min(len(s.Documents), maxMarks)]
+}
 
 // until is a time, with its day if that is another than that of from.
 func until(from, t time.Time) string {
@@ -74,33 +78,14 @@ func until(from, t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05.000")
 }
 
-// telling says what a document is about: the best of the columns that do, or
-// whatever it has.
-func (d *evidence) telling() string {
-	for _, column := range []string{
-		"file.path", "file.name", "rule.name", "volume.root", "volume.drive_letter", "process.executable", "message", "event.action",
-		"user.email", "user.name", "host.name", "source.ip",
-	} {
-		if values := d.Columns[column]; len(values) > 0 {
-			return printable(fmt.Sprint(values[0]))
-		}
-	}
-	for _, column := range slices.Sorted(maps.Keys(d.Columns)) {
-		if values := d.Columns[column]; len(values) > 0 && !d.foreign(column) {
-			return printable(fmt.Sprintf("%s %v", column, values[0]))
-		}
-	}
-	return ""
-}
-
 // writeDocuments names the documents that the timeline shows, in its order, by
 // stage and index.
-func (a *alertDocument) writeDocuments(b *strings.Builder) {
+func (a timeline) writeDocuments(b *strings.Builder) {
 	b.WriteString("  documents\n")
-	for _, s := range a.Stitch.Chain {
+	for _, s := range a.Chain {
 		var ids []string
 		index, stage := "", printable(s.Stage)
-		for i, d := range s.shown() {
+		for i, d := range shownOf(s) {
 			if i == 0 || d.Index != index {
 				writeWords(b, 6, ids)
 				fmt.Fprintf(b, "    %s: %s\n", stage, fit(printable(d.Index), maxID))
@@ -108,7 +93,7 @@ func (a *alertDocument) writeDocuments(b *strings.Builder) {
 			}
 			ids = append(ids, fit(printable(d.ID), maxID))
 		}
-		if rest := s.Count - len(s.shown()); len(ids) > 0 && rest > 0 {
+		if rest := s.Count - len(shownOf(s)); len(ids) > 0 && rest > 0 {
 			ids = append(ids, fmt.Sprintf("and %d more", rest))
 		}
 		writeWords(b, 6, ids)
