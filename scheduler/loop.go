@@ -79,6 +79,9 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 	places := make(chan struct{}, s.concurrency)
 	s.withGrace(starting, holding, func(work context.Context, wg *sync.WaitGroup) {
 		wg.Go(func() { s.tend(starting, work, places, wg) })
+		if s.beside != nil {
+			wg.Go(func() { s.beside(starting, work) })
+		}
 	})
 	release()
 	if <-kept {

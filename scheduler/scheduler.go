@@ -37,6 +37,10 @@ type Options struct {
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
+	// Beside, if set, runs beside the rules while [Scheduler.Run] holds the lease.
+	// It returns when starting is done, after what it has in hand, and at once
+	// when work is.
+	Beside func(starting, work context.Context)
 	// Users reads the user map, at the beginning of each run; there is none if nil.
 	Users Users
 	// Arrivals is (*rules.Rule).Arrivals if nil.
@@ -66,7 +70,8 @@ type Scheduler struct {
 	grace       time.Duration
 	holder      string
 	leasePeriod time.Duration
-	retention   time.Duration // not positive: for ever
+	retention   time.Duration                        // not positive: for ever
+	beside      func(starting, work context.Context) // may be nil
 	users       Users
 	arrivals    Arrivals
 	evaluate    Evaluate
@@ -83,7 +88,7 @@ func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
-		users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
+		beside: o.Beside, users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
 		s.clock = SystemClock{}
