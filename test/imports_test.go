@@ -24,6 +24,7 @@ func imports() map[string][]string {
 		"cmd/stitch/demo":  {},
 		"scheduler":        {"rules", "rules/people", "rules/sequence", "esq", "mappings"},
 		"scheduler/triage": {"esq", "mappings"},
+		"scheduler/notify": {"rules", "rules/schema", "esq", "mappings"},
 		"mappings":         {"esq"},
 		"rules":            {"rules/people", "rules/schema", "rules/sequence", "esq", "esq/eql", "esq/kuery"},
 		"rules/people":     {"esq", "esq/eql"},

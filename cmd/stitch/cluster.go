@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
 	"github.com/stitchdetect/stitch/scheduler"
+	"github.com/stitchdetect/stitch/scheduler/notify"
 )
 
 func bootstrapCommand(s streams) *cobra.Command {
@@ -48,12 +50,13 @@ func bootstrapCommand(s streams) *cobra.Command {
 // runFlags are the flags of the commands that run rules on a cluster.
 type runFlags struct {
 	connection
-	rules, ids  []string
-	users       string
-	concurrency int
-	grace       time.Duration
-	reload      time.Duration // between two looks at the rule files
-	logFormat   string
+	rules, ids    []string
+	users         string
+	notifications string
+	concurrency   int
+	grace         time.Duration
+	reload        time.Duration // between two looks at the rule files
+	logFormat     string
 }
 
 func (f *runFlags) flags(cmd *cobra.Command) {
@@ -61,6 +64,7 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
 	cmd.Flags().StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id, repeatable")
 	usersFlag(cmd, &f.users, " (default STITCH_USERS, or none)")
+	cmd.Flags().StringVar(&f.notifications, "notifications", "", notificationsHelp)
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", 4, "how many rules run at once")
 	cmd.Flags().DurationVar(&f.grace, "grace", 10*time.Second, "how long a run in hand may go on after SIGTERM")
 	cmd.Flags().StringVar(&f.retention, "state-retention", "", "how long run records are kept, such as 90d (default STITCH_STATE_RETENTION, or 30d)")
@@ -132,11 +136,15 @@ the cluster was gone or refused.
 			}
 			summary, err := service.Once(cmd.Context())
 			writeSummary(s, summary)
+			told := flush(cmd.Context(), s, service.notifier)
 			if err != nil {
 				return &exitError{exitProblems, errors.New("stopped before all rules had their turn")}
 			}
 			if err := summary.Err(); err != nil {
 				return &exitError{code: ruleCode(err)} // the log has the errors
+			}
+			if !told {
+				return &exitError{code: exitProblems} // said above
 			}
 			return nil
 		},
@@ -151,6 +159,8 @@ type service struct {
 	cluster *esq.Cluster
 	rules   *rules.Set
 	paths   []string // of the rules; none: the shipped ones
+	// notifier tells of alerts; nil if nobody is to be told.
+	notifier *notify.Notifier
 }
 
 // start sets up what runs rules on the cluster that is configured.
@@ -185,6 +195,10 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	if err != nil {
 		return nil, err
 	}
+	routes, err := loadRoutes(cmp.Or(f.notifications, settings.notifications), s)
+	if err != nil {
+		return nil, err
+	}
 	settings.cluster.Logger = log
 	cluster, err := esq.Open(ctx, settings.cluster)
 	if err != nil {
@@ -203,17 +217,22 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	if err != nil {
 		return nil, err
 	}
-	return &service{f.newScheduler(set, cluster, settings.retention, userMap, log), cluster, set, paths}, nil
+	notifier := newNotifier(ctx, routes, cluster, log)
+	return &service{f.newScheduler(set, cluster, settings.retention, userMap, notifier, log), cluster, set, paths, notifier}, nil
 }
 
-func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, retention time.Duration, users scheduler.Users, log *slog.Logger) *scheduler.Scheduler {
+func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, retention time.Duration, users scheduler.Users, notifier *notify.Notifier, log *slog.Logger) *scheduler.Scheduler {
 	grace := f.grace
 	if grace == 0 {
 		grace = -1 // none; 0 would be the scheduler's default
 	}
-	return scheduler.New(scheduler.Options{
+	options := scheduler.Options{
 		Rules: set, Engine: cluster, Users: users, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: retention,
-	})
+	}
+	if notifier != nil {
+		options.Beside = notifier.Run
+	}
+	return scheduler.New(options)
 }
 
 func (f *runFlags) logger(s streams) (*slog.Logger, error) {

@@ -37,6 +37,7 @@ comes first; each setting for itself:
   ca_file         STITCH_CA_FILE         PEM; trusted instead of the system's
   rules           STITCH_RULES           files and folders (a list; or as in PATH)
   users           STITCH_USERS           user map: a .csv file, or index:NAME
+  notifications   STITCH_NOTIFICATIONS   file that says where alerts are told
   state_retention STITCH_STATE_RETENTION how long run records are kept; 30d
 
 The paths in stitch.toml are those from its own folder.`
@@ -50,10 +51,11 @@ func (c *connection) flags(cmd *cobra.Command) {
 
 // settings is flags, environment and file together; the former win.
 type settings struct {
-	cluster   esq.Config
-	rules     []string
-	users     string
-	retention time.Duration // 0 if none is named
+	cluster       esq.Config
+	rules         []string
+	users         string
+	notifications string        // a file; "" for none
+	retention     time.Duration // 0 if none is named
 }
 
 // source is a place that settings come from.
@@ -73,7 +75,7 @@ func (c *connection) settings(s streams) (settings, error) {
 		return settings{}, err
 	}
 	from := sources{environment{s.env}, file}
-	out := settings{rules: from.first("rules"), users: from.one("users")}
+	out := settings{rules: from.first("rules"), users: from.one("users"), notifications: from.one("notifications")}
 	out.cluster = esq.Config{URLs: c.urls, UserAgent: userAgent(), Retry: s.retry}
 	if len(c.urls) == 0 {
 		out.cluster.URLs = from.first("url")

@@ -28,7 +28,7 @@ func (f configFile) name(key string) string { return f.file + ": " + key }
 
 // configKeys are the keys that the file may have.
 func configKeys() []string {
-	return []string{"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file", "rules", "users", "state_retention"}
+	return []string{"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file", "rules", "users", "notifications", "state_retention"}
 }
 
 // parseConfig reads the text of a configuration file. The errors, which are all
@@ -80,7 +80,7 @@ func (f configFile) read(key string, value any) ([]string, error) {
 		return nil, fmt.Errorf("%s must be a string", key)
 	}
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
-	if key == "rules" || key == "users" || strings.HasSuffix(key, "_file") {
+	if key == "rules" || key == "users" || key == "notifications" || strings.HasSuffix(key, "_file") {
 		for i, path := range values {
 			if !(key == "users" && people.IsIndex(path)) && !filepath.IsAbs(path) {
 				values[i] = filepath.Join(filepath.Dir(f.file), path)

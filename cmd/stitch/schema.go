@@ -10,6 +10,7 @@ import (
 	"github.com/stitchdetect/stitch/rules"
 	"github.com/stitchdetect/stitch/rules/ruletest"
 	"github.com/stitchdetect/stitch/rules/schema"
+	"github.com/stitchdetect/stitch/scheduler/notify"
 )
 
 func schemaCommand(s streams) *cobra.Command {
@@ -36,5 +37,6 @@ checks files as they are typed: name it in the file's first line, as
 func schemas() map[string]schema.Object {
 	all := rules.Schemas()
 	all["test"] = ruletest.Schema()
+	all["notifications"] = notify.Schema()
 	return all
 }

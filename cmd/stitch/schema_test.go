@@ -25,7 +25,7 @@ func TestSchemas(t *testing.T) {
 			t.Errorf("%s is not current, %v; run go run ./cmd/stitch schema %s >docs/schema/%s.json", file, err, kind, kind)
 		}
 	}
-	call{}.run(t, "schema").want(t, exitUsage, "", "name one of exceptions, rule, test, view")
+	call{}.run(t, "schema").want(t, exitUsage, "", "name one of exceptions, notifications, rule, test, view")
 	call{}.run(t, "schema", "alert").want(t, exitUsage, "", "name one of")
 }
 
@@ -51,10 +51,11 @@ func TestShippedFilesSatisfyTheSchemas(t *testing.T) {
 		}
 	}
 	for kind, text := range map[string]string{
-		"rule":       strings.Replace(eventRule, "interval", "intervall", 1),
-		"view":       "description = 'x'\n[[source]]\nname = 'a'\nindex = ['b']\n[source.columns]\n'user.id' = { frm = 'x' }\n",
-		"exceptions": "[[exception]]\nrule = '*'\nwhen = 'a == b'\nowner = 'x'\n",
-		"test":       "[[test]]\nnme = 'x'\n",
+		"rule":          strings.Replace(eventRule, "interval", "intervall", 1),
+		"view":          "description = 'x'\n[[source]]\nname = 'a'\nindex = ['b']\n[source.columns]\n'user.id' = { frm = 'x' }\n",
+		"exceptions":    "[[exception]]\nrule = '*'\nwhen = 'a == b'\nowner = 'x'\n",
+		"test":          "[[test]]\nnme = 'x'\n",
+		"notifications": "[[route]]\nname = 'x'\nurl = 'y'\n",
 	} {
 		if compiled(t, kind).Validate(parsed(t, text)) == nil {
 			t.Errorf("%s: the schema takes\n%s", kind, text)

@@ -152,31 +152,31 @@ const maxFlushFailures = 3
 // Flush tells the routes of all that is due, each until it fails a few times,
 // for at most the given time. What is left is for the next.
 func (n *Notifier) Flush(ctx context.Context, most time.Duration) []Flushed {
-	ctx, cancel := context.WithCancel(ctx)
+	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := n.clock.After(most)
 	go func() {
 		select {
 		case <-stop:
 			cancel()
-		case <-ctx.Done():
+		case <-limited.Done():
 		}
 	}()
 	out := make([]Flushed, len(n.routes))
 	var wg sync.WaitGroup
 	for i, r := range n.routes {
-		wg.Go(func() { out[i] = n.flush(ctx, r) })
+		wg.Go(func() { out[i] = n.flush(ctx, limited, r) })
 	}
 	wg.Wait()
 	return out
 }
 
-func (n *Notifier) flush(ctx context.Context, r *Route) Flushed {
+func (n *Notifier) flush(ctx, limited context.Context, r *Route) Flushed {
 	s := newSweeper(n, r)
 	out := Flushed{Route: r.Name}
 	told := map[esq.Ref]bool{}
-	for ctx.Err() == nil && out.Failed < maxFlushFailures {
-		done, err := s.sweep(ctx, ctx)
+	for limited.Err() == nil && out.Failed < maxFlushFailures {
+		done, err := s.sweep(limited, limited)
 		out.Sent += done.sent
 		out.Failed += done.failed
 		for _, ref := range done.told {
@@ -186,14 +186,16 @@ func (n *Notifier) flush(ctx context.Context, r *Route) Flushed {
 			out.Err = done.err
 		}
 		if err != nil {
-			out.Err = err
-			return out
+			if limited.Err() == nil {
+				out.Err = err
+			}
+			break
 		}
 		if done.sent+done.failed == 0 {
 			break
 		}
 	}
-	pending, err := s.left(context.WithoutCancel(ctx), told)
+	pending, err := s.left(ctx, told)
 	out.Pending = pending
 	if out.Err == nil {
 		out.Err = err
