@@ -1,9 +1,9 @@
 package triage_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"testing"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -13,6 +13,14 @@ import (
 )
 
 var _ triage.Engine = (*memory.Engine)(nil)
+
+// tb is a test, or a check of a property.
+type tb interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
 
 // noon is when the first alert is written.
 func noon() time.Time { return time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC) }
@@ -63,7 +71,7 @@ func alert(n int, change ...func(*mappings.Alert)) mappings.Alert {
 }
 
 // engine is the embedded engine with alerts.
-func engine(t testing.TB, alerts ...mappings.Alert) *memory.Engine {
+func engine(t tb, alerts ...mappings.Alert) *memory.Engine {
 	t.Helper()
 	texts := memory.ECS().With( // as the template has them
 		memory.Rule{Field: "stitch.triage.history.comment", Type: memory.Text},
@@ -74,7 +82,7 @@ func engine(t testing.TB, alerts ...mappings.Alert) *memory.Engine {
 	return e
 }
 
-func put(t testing.TB, store esq.Store, alerts ...mappings.Alert) {
+func put(t tb, store esq.Store, alerts ...mappings.Alert) {
 	t.Helper()
 	var ops []esq.Write
 	for _, a := range alerts {
@@ -91,7 +99,7 @@ func refOf(a mappings.Alert) esq.Ref {
 	return esq.Ref{Index: mappings.Names{}.AlertIndex(a.Anchor), ID: a.ID}
 }
 
-func write(t testing.TB, store esq.Store, ops ...esq.Write) {
+func write(t tb, store esq.Store, ops ...esq.Write) {
 	t.Helper()
 	outcomes, err := store.Bulk(t.Context(), ops, true)
 	if err != nil {
@@ -105,7 +113,7 @@ func write(t testing.TB, store esq.Store, ops ...esq.Write) {
 }
 
 // source reads the stored document of an alert.
-func source(t testing.TB, store esq.Store, a mappings.Alert) json.RawMessage {
+func source(t tb, store esq.Store, a mappings.Alert) json.RawMessage {
 	t.Helper()
 	docs, err := store.Get(t.Context(), []esq.Ref{refOf(a)})
 	if err != nil || !docs[0].Found {
