@@ -49,8 +49,8 @@ type Alert struct {
 	Weak        []string        // where the chain rests on less than it might
 	Window      mappings.Window // of a windowed rule; zero for others
 	Suppression *mappings.Suppression
-	// Notifications are who was told, as the notifier wrote it.
-	Notifications []map[string]any
+	// Notifications are who was told, or is to be.
+	Notifications []mappings.Notification
 	Raw           json.RawMessage // the whole document
 }
 
@@ -117,7 +117,9 @@ func readAlert(source object, raw json.RawMessage) (*Alert, error) {
 	for _, e := range objectsOf(stitch["entities"]) {
 		a.Entities = append(a.Entities, entityOf(e))
 	}
-	a.Notifications = objectsOf(stitch["notifications"])
+	if a.Notifications, err = mappings.ReadNotifications(raw); err != nil {
+		return nil, err
+	}
 	a.Suppression = suppressionOf(source)
 	return a, nil
 }

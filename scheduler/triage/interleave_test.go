@@ -89,7 +89,7 @@ func (h *interleaved) begin() {
 			doc := fields(h.t, d.Source)
 			stitch := doc["stitch"].(object)
 			list, _ := stitch["notifications"].([]any)
-			stitch["notifications"] = append(list, object{"service": "mail"})
+			stitch["notifications"] = append(list, object{"route": fmt.Sprint(len(list)), "kind": "alert"})
 			return mappings.Encode(doc)
 		})
 		h.notified++
