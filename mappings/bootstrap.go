@@ -1,12 +1,14 @@
 package mappings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/stitchdetect/stitch/esq"
 )
@@ -23,12 +25,15 @@ const (
 	Created = "created"
 	Kept    = "kept" // it was there as wanted
 	Updated = "updated"
+	Removed = "removed"
+	Skipped = "skipped" // the user may not do it
+	Absent  = "absent"  // the cluster cannot do it
 )
 
 // Change is what [Bootstrap] did about one thing.
 type Change struct {
 	Name   string // "index template detections-stitch.alerts"
-	Action string // Created, Kept or Updated
+	Action string // Created, Kept and so on
 }
 
 // NewerError says that a cluster was prepared by a newer stitch. Nothing was
@@ -81,42 +86,41 @@ func Check(ctx context.Context, admin Admin, names Names) error {
 	return nil
 }
 
-// Bootstrap prepares a cluster of the family ([Elasticsearch] or [OpenSearch])
-// for stitch: it puts the index templates, creates the index of the
-// state, and adds to indices that are there the fields that a newer
-// template has. What is as wanted already is kept, so that a second call
-// changes nothing. If anything there has a newer version, it changes nothing
-// at all and returns a [*NewerError].
+// Setup is how a cluster is to be prepared for stitch.
+type Setup struct {
+	Family    string // Elasticsearch or OpenSearch
+	Names     Names
+	Retention Retention
+}
+
+// Bootstrap is [Setup.Apply] without a retention.
 func Bootstrap(ctx context.Context, admin Admin, family string, names Names) ([]Change, error) {
-	templates, err := names.templates(family)
+	return Setup{Family: family, Names: names}.Apply(ctx, admin)
+}
+
+// Apply prepares a cluster: it puts the index templates, creates the index of
+// the state, and adds to indices that are there the fields that a newer
+// template has. Where the cluster can delete old indices itself, it writes the
+// policies for that, gives them to the indices, and takes away those of which
+// there is no retention any more. What is as wanted already is kept, so that a
+// second call changes nothing. If anything there has a newer version, it
+// changes nothing at all and returns a [*NewerError].
+func (s Setup) Apply(ctx context.Context, admin Admin) ([]Change, error) {
+	templates, err := s.Names.templates(s.Family)
 	if err != nil {
 		return nil, err
 	}
 	b := bootstrap{admin: admin}
-	steps := make([]step, 0, len(templates))
-	for _, t := range templates {
-		found, err := b.look(ctx, t)
-		if err != nil {
-			return nil, fmt.Errorf("bootstrap: %w", err)
-		}
-		steps = append(steps, found...)
-	}
-	state, err := b.lookState(ctx, names)
+	steps, err := b.plan(ctx, s, templates)
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap: %w", err)
 	}
-	if state != nil {
-		steps = append(steps, *state)
-	}
-
 	changes := make([]Change, 0, len(steps))
-	for _, s := range steps {
-		if s.Action != Kept {
-			if err := admin.Do(ctx, http.MethodPut, s.path, s.body, nil); err != nil {
-				return changes, fmt.Errorf("bootstrap: put %s: %w", s.Name, err)
-			}
+	for _, step := range steps {
+		if err := b.take(ctx, &step); err != nil {
+			return changes, fmt.Errorf("bootstrap: %s: %w", step.Name, err)
 		}
-		changes = append(changes, s.Change)
+		changes = append(changes, step.Change)
 	}
 	return changes, nil
 }
@@ -124,25 +128,90 @@ func Bootstrap(ctx context.Context, admin Admin, family string, names Names) ([]
 // step is a change and the request that makes it.
 type step struct {
 	Change
-	path string
-	body any
+	method string // PUT if empty
+	path   string // none: there is nothing to do
+	body   any
+	// do makes the change instead of the request.
+	do func(context.Context) error
+	// missing is what to add to the mapping of an index that refuses body.
+	missing func(context.Context) (body object, without []string, err error)
 }
 
 type bootstrap struct{ admin Admin }
 
-// look finds out what is to be done about a template and the indices that it
-// made.
-func (b bootstrap) look(ctx context.Context, t template) ([]step, error) {
-	there, err := b.templateMeta(ctx, t.name)
+// plan finds out what is to be done. It changes nothing.
+func (b bootstrap) plan(ctx context.Context, s Setup, templates []template) ([]step, error) {
+	lifecycle, err := b.lookLifecycle(ctx, s)
 	if err != nil {
 		return nil, err
 	}
+	steps := lifecycle.before
+	for _, t := range templates {
+		there, err := b.templateMeta(ctx, t.name)
+		if err != nil {
+			return nil, err
+		}
+		policy, known := lifecycle.template[t.name]
+		if !known && there != nil {
+			policy = there.policy
+		}
+		if s.Family == Elasticsearch && policy != "" {
+			t.keepTo(policy)
+		}
+		found, err := b.look(ctx, t, there)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, found...)
+	}
+	state, err := b.lookState(ctx, s.Names)
+	if err != nil {
+		return nil, err
+	}
+	if state != nil {
+		steps = append(steps, *state)
+	}
+	return append(steps, lifecycle.after...), nil
+}
+
+// take does what a step says. An index whose fields have got other types than
+// the template's keeps these, and is given the fields that it lacks.
+func (b bootstrap) take(ctx context.Context, s *step) error {
+	if s.Action == Kept || s.path == "" && s.do == nil {
+		return nil
+	}
+	if s.do != nil {
+		return s.do(ctx)
+	}
+	method := cmp.Or(s.method, http.MethodPut)
+	err := b.admin.Do(ctx, method, s.path, s.body, nil)
+	if s.missing == nil || statusOf(err) != http.StatusBadRequest {
+		return err
+	}
+	body, without, missingErr := s.missing(ctx)
+	if missingErr != nil || len(without) == 0 {
+		return errors.Join(err, missingErr)
+	}
+	s.Name += ", but for fields that have another type there: " + strings.Join(without, ", ")
+	return b.admin.Do(ctx, method, s.path, body, nil)
+}
+
+// look finds out what is to be done about a template, which is there as said,
+// and the indices that it made.
+func (b bootstrap) look(ctx context.Context, t template, there *storedTemplate) ([]step, error) {
 	name := "index template " + t.name
-	action, err := compare(name, there, t.meta)
+	var mark *meta
+	if there != nil {
+		mark = &there.mark
+		if there.policy != t.policy {
+			mark.Hash = "" // whatever else it is, it is not as wanted
+		}
+	}
+	action, err := compare(name, mark, t.meta)
 	if err != nil {
 		return nil, err
 	}
-	steps := []step{{Change{name, action}, "/_index_template/" + t.name, t.body()}}
+	steps := []step{{Change: Change{name, action}, path: "/_index_template/" + t.name, body: t.body()}}
 
 	for _, pattern := range t.patterns {
 		metas, err := b.indexMetas(ctx, pattern)
@@ -156,7 +225,10 @@ func (b bootstrap) look(ctx context.Context, t template) ([]step, error) {
 			if err != nil {
 				return nil, err
 			}
-			steps = append(steps, step{Change{name, action}, "/" + index + "/_mapping", t.mappings})
+			steps = append(steps, step{
+				Change: Change{name, action}, path: "/" + index + "/_mapping", body: t.mappings,
+				missing: func(ctx context.Context) (object, []string, error) { return b.missing(ctx, index, t.mappings) },
+			})
 		}
 	}
 	return steps, nil
@@ -169,7 +241,7 @@ func (b bootstrap) lookState(ctx context.Context, names Names) (*step, error) {
 	if err != nil || len(metas) > 0 {
 		return nil, err
 	}
-	return &step{Change{"index " + names.State(), Created}, "/" + names.State(), nil}, nil
+	return &step{Change: Change{"index " + names.State(), Created}, path: "/" + names.State()}, nil
 }
 
 // compare says what is to be done about something that bears the mark there,
@@ -186,24 +258,36 @@ func compare(name string, there *meta, wanted meta) (action string, err error) {
 	return Updated, nil
 }
 
-// templateMeta reads the mark of an index template, nil if there is no such
-// template.
-func (b bootstrap) templateMeta(ctx context.Context, name string) (*meta, error) {
+// storedTemplate is an index template as it was found.
+type storedTemplate struct {
+	mark   meta
+	policy string // the lifecycle policy that it names, "" for none
+}
+
+// templateMeta reads what is to be known of an index template, nil if there is
+// no such template.
+func (b bootstrap) templateMeta(ctx context.Context, name string) (*storedTemplate, error) {
 	var found struct {
 		Templates []struct {
 			Template struct {
-				Meta meta `json:"_meta"`
+				Meta     meta `json:"_meta"`
+				Template struct {
+					Settings struct {
+						Policy string `json:"index.lifecycle.name"`
+					} `json:"settings"`
+				} `json:"template"`
 			} `json:"index_template"`
 		} `json:"index_templates"`
 	}
-	err := b.admin.Do(ctx, http.MethodGet, "/_index_template/"+name, nil, &found)
+	err := b.admin.Do(ctx, http.MethodGet, "/_index_template/"+name+"?flat_settings=true", nil, &found)
 	if isMissing(err) || err == nil && len(found.Templates) == 0 {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read index template %s: %w", name, err)
 	}
-	return &found.Templates[0].Template.Meta, nil
+	t := found.Templates[0].Template
+	return &storedTemplate{t.Meta, t.Template.Settings.Policy}, nil
 }
 
 // indexMetas reads the marks of the indices that match a pattern. An index
@@ -225,7 +309,13 @@ func (b bootstrap) indexMetas(ctx context.Context, pattern string) (map[string]m
 	return metas, nil
 }
 
-func isMissing(err error) bool {
+func isMissing(err error) bool { return statusOf(err) == http.StatusNotFound }
+
+// statusOf is the status by which a cluster refused, 0 if it did not.
+func statusOf(err error) int {
 	var refusal *esq.ResponseError
-	return errors.As(err, &refusal) && refusal.Status == http.StatusNotFound
+	if errors.As(err, &refusal) {
+		return refusal.Status
+	}
+	return 0
 }

@@ -25,6 +25,7 @@ type template struct {
 	settings object
 	mappings object
 	meta     meta
+	policy   string // the lifecycle policy of its indices, "" for none
 }
 
 // meta marks a template and the mapping of each index, so that a later
@@ -75,6 +76,12 @@ func (t *template) read(file, family string) error {
 	t.meta = meta{Version: version, Hash: hex.EncodeToString(sum[:8])}
 	t.mappings["_meta"] = t.meta
 	return nil
+}
+
+// keepTo has the indices made from now on keep to a lifecycle policy.
+func (t *template) keepTo(policy string) {
+	t.policy = policy
+	mergePatch(t.settings, object{"index": object{"lifecycle": object{"name": policy}}})
 }
 
 // body is the request that puts the index template.
