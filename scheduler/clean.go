@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// defaultRetention is how long run records, and what is remembered of
+	// DefaultRetention is how long run records, and what is remembered of
 	// alerts, are kept.
-	defaultRetention = 30 * 24 * time.Hour
+	DefaultRetention = 30 * 24 * time.Hour
 	// cleanEvery is how often a rule cleans up after itself.
 	cleanEvery = time.Hour
 	// maxCleaned is how many documents of a kind it deletes each time. It is more
@@ -41,32 +41,49 @@ type cleaner struct {
 // cleaningDue reports whether a turn at now, of a rule that was last tried at
 // before, is the first one of its hour.
 func (s *Scheduler) cleaningDue(before, now time.Time) bool {
-	return s.retention > 0 && now.Truncate(min(cleanEvery, s.retention)).After(before)
+	every := cleanEvery
+	switch {
+	case s.retention > 0:
+		every = min(every, s.retention)
+	case s.alertsKept <= 0:
+		return false
+	}
+	return now.Truncate(every).After(before)
 }
 
-// clean deletes a batch of what is old, after a slice of the rule was covered.
-// That it cannot is no failure of the turn; it is logged once.
+// clean deletes a batch of what is old, after a slice of the rule was covered,
+// and whole indices once an hour. That it cannot is no failure of the turn; it
+// is logged once.
 func (r runner) clean(ctx context.Context, rule *rules.Rule, e entry, covered Report) {
 	now := r.clock.Now().UTC()
+	if r.retention > 0 {
+		r.cleanState(ctx, rule, e, covered, now)
+	}
+	if r.months != nil && r.sweeping.due(now) {
+		r.sweep(ctx, now)
+	}
+}
+
+func (r runner) cleanState(ctx context.Context, rule *rules.Rule, e entry, covered Report, now time.Time) {
 	loaded, _ := r.rules.get()
 	loaded = append(slices.Clip(loaded), rule) // which may just have been exchanged
 	c := cleaner{store: r.engine, names: r.names, loaded: loaded, now: now, cutoff: now.Add(-r.retention)}
 	deleted, err := c.clean(ctx, rule, e.ledger, covered.Started)
 	if err != nil && ctx.Err() == nil {
-		r.complain(ctx, rule, err)
+		r.complain(ctx, err, ruleAttrs(rule)...)
 	}
 	if deleted > 0 {
 		r.log.LogAttrs(ctx, slog.LevelInfo, "old state deleted", append(ruleAttrs(rule), slog.Int("documents", deleted))...)
 	}
 }
 
-// complain logs why the state cannot be cleaned up, once for each reason.
-func (s *Scheduler) complain(ctx context.Context, rule *rules.Rule, err error) {
+// complain logs why something old cannot be deleted, once for each reason.
+func (s *Scheduler) complain(ctx context.Context, err error, attrs ...slog.Attr) {
 	s.complaining.Lock()
 	defer s.complaining.Unlock()
 	if text := err.Error(); text != s.complaint {
 		s.complaint = text
-		s.log.LogAttrs(ctx, slog.LevelWarn, "old state not deleted, it stays until it can be", append(ruleAttrs(rule), slog.Any("err", err))...)
+		s.log.LogAttrs(ctx, slog.LevelWarn, "old state not deleted, it stays until it can be", append(attrs, slog.Any("err", err))...)
 	}
 }
 
@@ -96,7 +113,7 @@ func (c cleaner) records(ctx context.Context, rule string, newest time.Time, hol
 	if err != nil {
 		return 0, err
 	}
-	return c.bulk(ctx, deletions(old, holes))
+	return c.discard(ctx, old, holes)
 }
 
 // retiredRecords deletes old run records of rules that are not loaded. The
@@ -113,7 +130,11 @@ func (c cleaner) retiredRecords(ctx context.Context) (deleted int, err error) {
 	for _, rule := range slices.Sorted(maps.Keys(byRule)) {
 		list := byRule[rule]
 		slices.SortFunc(list, func(a, b oldRecord) int { return strings.Compare(a.Timestamp, b.Timestamp) })
-		if list = list[:len(list)-1]; len(list) == 0 {
+		last := len(list) - 1
+		if err := c.carry(ctx, list[last:]); err != nil {
+			return deleted, err
+		}
+		if list = list[:last]; len(list) == 0 {
 			continue
 		}
 		ledgers, err := c.ledgers(ctx, rule)
@@ -124,7 +145,7 @@ func (c cleaner) retiredRecords(ctx context.Context) (deleted int, err error) {
 		for _, l := range ledgers {
 			holes = append(holes, l.holes(l.Until)...)
 		}
-		n, err := c.bulk(ctx, deletions(list, holes))
+		n, err := c.discard(ctx, list, holes)
 		deleted += n
 		if err != nil {
 			return deleted, err
@@ -151,9 +172,40 @@ func (c cleaner) oldRecords(ctx context.Context, which esq.Query, t time.Time) (
 	return old, nil
 }
 
-// deletions are those of old records of a rule. Of those that failed, the newest
-// is kept for each open hole: it says more of the reason than the ledger does.
-func deletions(old []oldRecord, holes []Hole) []esq.Write {
+// discard deletes old records of a rule, but for those that still say something.
+func (c cleaner) discard(ctx context.Context, old []oldRecord, holes []Hole) (int, error) {
+	kept, ops := sift(old, holes)
+	if err := c.carry(ctx, kept); err != nil {
+		return 0, err
+	}
+	return c.bulk(ctx, ops)
+}
+
+// carry moves records out of months that have passed their retention into the
+// present one, so that nothing is lost when a whole index is deleted, be it by
+// the cluster. Should it end half-way there are two of one record, and the next
+// cleaning deletes the old one.
+func (c cleaner) carry(ctx context.Context, kept []oldRecord) error {
+	var copies, originals []esq.Write
+	for _, r := range kept {
+		month, ok := c.names.Month(r.Index)
+		if !ok || month.End.After(c.cutoff) {
+			continue
+		}
+		copies = append(copies, esq.Write{Ref: esq.Ref{Index: c.names.RunIndex(c.now), ID: r.ID}, Create: true, Source: r.Source})
+		originals = append(originals, deletion(r.Document))
+	}
+	if _, err := c.bulk(ctx, copies); err != nil {
+		return fmt.Errorf("keep old run records: %w", err)
+	}
+	_, err := c.bulk(ctx, originals)
+	return err
+}
+
+// sift parts old records of a rule into those that are kept and the deletions
+// of the others. Of those that failed, the newest is kept for each open hole: it
+// says more of the reason than the ledger does.
+func sift(old []oldRecord, holes []Hole) (keep []oldRecord, ops []esq.Write) {
 	reasons := map[int]oldRecord{} // by place in holes
 	for _, r := range old {
 		for i, h := range holes {
@@ -166,13 +218,14 @@ func deletions(old []oldRecord, holes []Hole) []esq.Write {
 	for _, r := range reasons {
 		kept[r.Ref] = true
 	}
-	var ops []esq.Write
 	for _, r := range old {
-		if !kept[r.Ref] {
+		if kept[r.Ref] {
+			keep = append(keep, r)
+		} else {
 			ops = append(ops, deletion(r.Document))
 		}
 	}
-	return ops
+	return keep, ops
 }
 
 // oldRecord is a run record as it was found.

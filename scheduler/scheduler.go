@@ -34,6 +34,12 @@ type Options struct {
 	// of alerts, are kept once no run needs them; 30 days if zero, for ever if
 	// negative.
 	Retention time.Duration
+	// Months are the monthly indices; whole ones are deleted when they have passed
+	// their retention and the cluster does not look after them itself. None is
+	// deleted if nil.
+	Months Months
+	// AlertRetention is how long alerts are kept; for ever if not positive.
+	AlertRetention time.Duration
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
@@ -70,7 +76,10 @@ type Scheduler struct {
 	grace       time.Duration
 	holder      string
 	leasePeriod time.Duration
-	retention   time.Duration                        // not positive: for ever
+	retention   time.Duration // not positive: for ever
+	months      Months
+	alertsKept  time.Duration // not positive: for ever
+	sweeping    hourly
 	beside      func(starting, work context.Context) // may be nil
 	users       Users
 	arrivals    Arrivals
@@ -88,6 +97,7 @@ func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
+		months: o.Months, alertsKept: o.AlertRetention,
 		beside: o.Beside, users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
@@ -109,7 +119,7 @@ func New(o Options) *Scheduler {
 		s.leasePeriod = 15 * time.Second
 	}
 	if s.retention == 0 {
-		s.retention = defaultRetention
+		s.retention = DefaultRetention
 	}
 	if s.arrivals == nil {
 		s.arrivals = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {

@@ -36,7 +36,10 @@ func bootstrapCommand(s streams) *cobra.Command {
 			if err != nil {
 				return openError(cmd.Context(), err)
 			}
-			changes, err := mappings.Bootstrap(cmd.Context(), cluster, cluster.Product(), mappings.Names{})
+			setup := mappings.Setup{Family: cluster.Product(), Retention: mappings.Retention{
+				Alerts: settings.alertRetention, Runs: cmp.Or(settings.retention, scheduler.DefaultRetention),
+			}}
+			changes, err := setup.Apply(cmd.Context(), cluster)
 			for _, change := range changes {
 				fmt.Fprintf(s.out, "%-8s %s\n", change.Action, change.Name)
 			}
@@ -44,6 +47,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 		},
 	}
 	c.flags(cmd)
+	c.retentionFlags(cmd)
 	return cmd
 }
 
@@ -67,7 +71,7 @@ func (f *runFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.notifications, "notifications", "", notificationsHelp)
 	cmd.Flags().IntVar(&f.concurrency, "concurrency", 4, "how many rules run at once")
 	cmd.Flags().DurationVar(&f.grace, "grace", 10*time.Second, "how long a run in hand may go on after SIGTERM")
-	cmd.Flags().StringVar(&f.retention, "state-retention", "", "how long run records are kept, such as 90d (default STITCH_STATE_RETENTION, or 30d)")
+	f.retentionFlags(cmd)
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json, on stderr")
 }
 
@@ -218,16 +222,17 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 		return nil, err
 	}
 	notifier := newNotifier(ctx, routes, cluster, log)
-	return &service{f.newScheduler(set, cluster, settings.retention, userMap, notifier, log), cluster, set, paths, notifier}, nil
+	return &service{f.newScheduler(set, cluster, settings, userMap, notifier, log), cluster, set, paths, notifier}, nil
 }
 
-func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, retention time.Duration, users scheduler.Users, notifier *notify.Notifier, log *slog.Logger) *scheduler.Scheduler {
+func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, from settings, users scheduler.Users, notifier *notify.Notifier, log *slog.Logger) *scheduler.Scheduler {
 	grace := f.grace
 	if grace == 0 {
 		grace = -1 // none; 0 would be the scheduler's default
 	}
 	options := scheduler.Options{
-		Rules: set, Engine: cluster, Users: users, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: retention,
+		Rules: set, Engine: cluster, Users: users, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: from.retention,
+		AlertRetention: from.alertRetention, Months: mappings.Months{Admin: cluster, Family: cluster.Product()},
 	}
 	if notifier != nil {
 		options.Beside = notifier.Run

@@ -20,8 +20,9 @@ type connection struct {
 	config string
 	urls   []string
 	caFile string
-	// retention is that of the state, for the commands that have a flag for it.
-	retention string
+	// retention is that of the state, and alertRetention that of alerts, for the
+	// commands that have flags for them.
+	retention, alertRetention string
 }
 
 const connectionHelp = `The cluster is named by --url, by the environment, or by stitch.toml, whichever
@@ -39,8 +40,14 @@ comes first; each setting for itself:
   users           STITCH_USERS           user map: a .csv file, or index:NAME
   notifications   STITCH_NOTIFICATIONS   file that says where alerts are told
   state_retention STITCH_STATE_RETENTION how long run records are kept; 30d
+  alert_retention STITCH_ALERT_RETENTION how long alerts are kept; none: for ever
 
 The paths in stitch.toml are those from its own folder.`
+
+func (c *connection) retentionFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.retention, "state-retention", "", "how long run records are kept, such as 90d (default STITCH_STATE_RETENTION, or 30d)")
+	cmd.Flags().StringVar(&c.alertRetention, "alert-retention", "", "how long alerts are kept, such as 365d, or none (default STITCH_ALERT_RETENTION, or none: for ever)")
+}
 
 func (c *connection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.config, "config", "", "configuration file (default STITCH_CONFIG, or stitch.toml if there is one)")
@@ -56,6 +63,8 @@ type settings struct {
 	users         string
 	notifications string        // a file; "" for none
 	retention     time.Duration // 0 if none is named
+	// alertRetention is how long alerts are kept; 0: for ever.
+	alertRetention time.Duration
 }
 
 // source is a place that settings come from.
@@ -93,6 +102,9 @@ func (c *connection) settings(s streams) (settings, error) {
 	if out.retention, err = readRetention(cmp.Or(c.retention, from.one("state_retention"))); err != nil {
 		return settings{}, err
 	}
+	if out.alertRetention, err = readAlertRetention(cmp.Or(c.alertRetention, from.one("alert_retention"))); err != nil {
+		return settings{}, err
+	}
 	caFile := c.caFile
 	if caFile == "" {
 		caFile = from.one("ca_file")
@@ -119,6 +131,24 @@ func (c *connection) named(s streams) (bool, error) {
 
 // leastRetention is as long as a run may lie still and then go on.
 const leastRetention = 24 * time.Hour
+
+// leastAlertRetention is about as long as the longest index of alerts, which
+// are deleted by the month.
+const leastAlertRetention = 30 * 24 * time.Hour
+
+func readAlertRetention(text string) (time.Duration, error) {
+	if text == "" || text == "none" {
+		return 0, nil
+	}
+	d, err := rules.ParseDuration(text)
+	if err != nil {
+		return 0, usage("alert_retention: %w; or none, to keep alerts for ever", err)
+	}
+	if d < leastAlertRetention {
+		return 0, usage("alert_retention must be at least 30d, not %s, or none, to keep alerts for ever", text)
+	}
+	return d, nil
+}
 
 func readRetention(text string) (time.Duration, error) {
 	if text == "" {

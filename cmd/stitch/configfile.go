@@ -28,7 +28,10 @@ func (f configFile) name(key string) string { return f.file + ": " + key }
 
 // configKeys are the keys that the file may have.
 func configKeys() []string {
-	return []string{"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file", "rules", "users", "notifications", "state_retention"}
+	return []string{
+		"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file",
+		"rules", "users", "notifications", "state_retention", "alert_retention",
+	}
 }
 
 // parseConfig reads the text of a configuration file. The errors, which are all

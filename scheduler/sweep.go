@@ -1,0 +1,99 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/mappings"
+)
+
+// Months lists and deletes stitch's monthly indices. [mappings.Months] does.
+type Months interface {
+	// List returns them all, each with the policy by which the cluster looks
+	// after it.
+	List(ctx context.Context) ([]mappings.Month, error)
+	// Delete deletes one of those that were listed.
+	Delete(ctx context.Context, m mappings.Month) error
+}
+
+// hourly tells the first time in each hour from the others.
+type hourly struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+func (h *hourly) due(now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now.Sub(h.last) < cleanEvery && !now.Before(h.last) {
+		return false
+	}
+	h.last = now
+	return true
+}
+
+// sweep deletes monthly indices that have wholly passed their retention, where
+// the cluster does not do so itself. That it cannot is logged once.
+func (r runner) sweep(ctx context.Context, now time.Time) {
+	months, err := r.months.List(ctx)
+	for _, m := range months {
+		var passed bool
+		if passed, err = r.passed(ctx, m, now); err != nil {
+			break
+		}
+		if !passed {
+			continue
+		}
+		if err = r.months.Delete(ctx, m); err != nil {
+			break
+		}
+		r.log.LogAttrs(ctx, slog.LevelInfo, "old index deleted", slog.String("index", m.Index),
+			slog.Duration("retention", r.kept(m)), slog.Time("created", m.Created))
+	}
+	if err != nil && ctx.Err() == nil {
+		r.complain(ctx, err)
+	}
+}
+
+// kept is how long documents of a month are kept.
+func (r runner) kept(m mappings.Month) time.Duration {
+	if m.Alerts {
+		return r.alertsKept
+	}
+	return r.retention
+}
+
+// passed reports whether an index can go as a whole: its month ended, and it
+// was made, before the retention; nothing is in it that is to be kept; and
+// nobody else sees to it. Of run records nothing at all may be in it: those that
+// are old were deleted one by one, and those that still say something moved.
+func (r runner) passed(ctx context.Context, m mappings.Month, now time.Time) (bool, error) {
+	retention := r.kept(m)
+	cutoff := now.Add(-retention)
+	if retention <= 0 || m.Policy != "" || m.End.After(cutoff) || m.Created.After(cutoff) {
+		return false, nil
+	}
+	var inside esq.Query = esq.MatchAll{}
+	if m.Alerts {
+		inside = alertsSince(cutoff)
+	}
+	found, err := r.engine.Find(ctx, []string{m.Index}, inside, 1)
+	if err != nil {
+		return false, fmt.Errorf("look into index %s: %w", m.Index, err)
+	}
+	return len(found) == 0, nil
+}
+
+// alertsSince accepts alerts that stitch or an analyst has written since, and
+// those of which this is not known.
+func alertsSince(t time.Time) esq.Query {
+	since := func(field string) esq.Query { return esq.Range{Field: field, GTE: esq.Str(mappings.Time(t))} }
+	return esq.Or(
+		esq.Not(esq.Exists{Field: "@timestamp"}),
+		since("@timestamp"), since("stitch.updated"), since("kibana.alert.workflow_status_updated_at"), since("stitch.triage.history.at"),
+	)
+}
