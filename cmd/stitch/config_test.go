@@ -39,6 +39,9 @@ func configured(t *testing.T, c connection, env map[string]string) (map[string]s
 	if s.retention > 0 {
 		got["retention"] = s.retention.String()
 	}
+	if s.alertRetention > 0 {
+		got["alerts"] = s.alertRetention.String()
+	}
 	for key, value := range got {
 		if value == "" {
 			delete(got, key)
@@ -82,6 +85,23 @@ func TestSettings(t *testing.T) {
 			env:   map[string]string{"STITCH_URL": "http://a", "STITCH_STATE_RETENTION": "2d"},
 			files: map[string]string{"stitch.toml": "state_retention = '3d'"},
 			want:  map[string]string{"urls": "http://a", "retention": "24h0m0s"},
+		},
+		{
+			name: "alerts kept, from the flag", flags: connection{alertRetention: "365d"},
+			env:   map[string]string{"STITCH_URL": "http://a", "STITCH_ALERT_RETENTION": "40d"},
+			files: map[string]string{"stitch.toml": "alert_retention = '50d'"},
+			want:  map[string]string{"urls": "http://a", "alerts": "8760h0m0s"},
+		},
+		{
+			name:  "alerts kept for ever, though the file says otherwise",
+			env:   map[string]string{"STITCH_URL": "http://a", "STITCH_ALERT_RETENTION": "none"},
+			files: map[string]string{"stitch.toml": "alert_retention = '50d'"},
+			want:  map[string]string{"urls": "http://a"},
+		},
+		{
+			name:  "alerts kept, from the file",
+			files: map[string]string{"stitch.toml": "url = 'http://a'\nalert_retention = '50d'"},
+			want:  map[string]string{"urls": "http://a", "alerts": "1200h0m0s"},
 		},
 		{
 			name:  "retention from the environment",
@@ -191,6 +211,8 @@ func TestWrongConfiguration(t *testing.T) {
 		{name: "nearly a key", files: map[string]string{"stitch.toml": "user_name = 'u'\n"}, want: "unknown key user_name; did you mean username?"},
 		{name: "no key at all", files: map[string]string{"stitch.toml": "xyzzy = 1\n"}, want: "unknown key xyzzy; there are url, username"},
 		{name: "a retention without a unit", env: map[string]string{"STITCH_STATE_RETENTION": "30"}, want: `state_retention: "30" is not a duration`},
+		{name: "a short retention of alerts", env: map[string]string{"STITCH_ALERT_RETENTION": "7d"}, want: "alert_retention must be at least 30d, not 7d, or none, to keep alerts for ever"},
+		{name: "a retention of alerts that is no time", env: map[string]string{"STITCH_ALERT_RETENTION": "a year"}, want: `alert_retention: "a year" is not a duration`},
 		{name: "a short retention", files: map[string]string{"stitch.toml": "state_retention = '23h'"}, want: "state_retention must be at least 1d, not 23h"},
 		{name: "no such password file", env: map[string]string{"STITCH_PASSWORD_FILE": "none"}, want: "read what STITCH_PASSWORD_FILE names: open none"},
 		{name: "no such key file", files: map[string]string{"stitch.toml": "api_key_file = 'none'"}, want: "read what stitch.toml: api_key_file names: open none"},
