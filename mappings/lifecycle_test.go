@@ -302,18 +302,18 @@ func TestFieldsOfAnotherType(t *testing.T) {
 		index := names.AlertIndex(at("00:00:00.000"))
 		e.Must(t, http.MethodDelete, "/_index_template/"+names.Alerts(), "")
 		e.Must(t, http.MethodPut, "/"+index, `{"mappings":{"dynamic":false,"_meta":{"version":3,"hash":"older"},"properties":{
-			"@timestamp":{"type":"date"},"stitch":{"properties":{"notifications":{"properties":{"at":{"type":"keyword"}}}}}}}}`)
+			"@timestamp":{"type":"date"},"stitch":{"properties":{"triage":{"properties":{"history":{"properties":{"at":{"type":"keyword"}}}}}}}}}}`)
 		var requests []string
 		changes, err := mappings.Bootstrap(t.Context(), administer(e, &requests), e.Family, names)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "mapping of index " + index + ", but for fields that have another type there: stitch.notifications.at (keyword, not date)"
+		want := "mapping of index " + index + ", but for fields that have another type there: stitch.triage.history.at (keyword, not date)"
 		if byName(changes)[want] != mappings.Updated {
 			t.Errorf("said %v", changes)
 		}
-		mapping := string(e.Must(t, http.MethodGet, "/"+index+"/_mapping/field/stitch.triage.history.at,stitch.notifications.service,stitch.notifications.at", ""))
-		for _, field := range []string{`{"at":{"type":"date"}}`, `{"service":{"type":"keyword"`, `{"at":{"type":"keyword"}}`} {
+		mapping := string(e.Must(t, http.MethodGet, "/"+index+"/_mapping/field/stitch.retracted,stitch.triage.history.by,stitch.triage.history.at", ""))
+		for _, field := range []string{`{"retracted":{"type":"date"}}`, `{"by":{"type":"keyword"`, `{"at":{"type":"keyword"}}`} {
 			if !strings.Contains(mapping, field) {
 				t.Errorf("no %s in %s", field, mapping)
 			}
