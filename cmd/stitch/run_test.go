@@ -107,7 +107,7 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"unknown command", []string{"frobnicate"}, `unknown command "frobnicate"; there are bootstrap, check, coverage, demo`},
+		{"unknown command", []string{"frobnicate"}, `unknown command "frobnicate"; there are alerts, bootstrap, check, coverage, demo`},
 		{"nearly a command", []string{"chekc"}, `unknown command "chekc"; did you mean check?`},
 		{"help about nothing", []string{"help", "frobnicate"}, `unknown command "frobnicate"`},
 		{"completion of no shell", []string{"completion"}, "name a shell"},
