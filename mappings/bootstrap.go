@@ -41,18 +41,24 @@ type Change struct {
 type NewerError struct {
 	Name        string // what was found
 	There, Ours int    // versions
+	By          string // the stitch that made it, "" if that is not known
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("%s has version %d, this stitch knows versions up to %d: use the newer stitch that prepared the cluster",
-		e.Name, e.There, e.Ours)
+	use := "the newer stitch that prepared the cluster"
+	if e.By != "" {
+		use = "stitch " + e.By + ", which prepared the cluster, or a newer one"
+	}
+	return fmt.Sprintf("%s has version %d, this stitch knows versions up to %d: use %s", e.Name, e.There, e.Ours, use)
 }
 
-// UnpreparedError says that a cluster has to be prepared by [Bootstrap] before
-// anything is written to it.
+// UnpreparedError says that a cluster has to be prepared by [Bootstrap].
 type UnpreparedError struct {
 	Name string // what is missing, or too old
 	Old  bool
+	// Usable says that stitch can run on what is there: it lacks fields, which
+	// the cluster will guess the types of until it is prepared.
+	Usable bool
 }
 
 func (e *UnpreparedError) Error() string {
@@ -61,6 +67,9 @@ func (e *UnpreparedError) Error() string {
 	}
 	return e.Name + " does not exist: run stitch bootstrap first"
 }
+
+// oldestUsable is the oldest version of the templates on which this stitch runs.
+const oldestUsable = 3
 
 // Check asks whether a cluster is prepared for this stitch. It is not if it
 // lacks the index of stitch's state or has an older one, which is an
@@ -77,10 +86,10 @@ func Check(ctx context.Context, admin Admin, names Names) error {
 	}
 	for _, there := range metas { // one, though behind an alias it has another name
 		if there.Version > version {
-			return &NewerError{Name: name, There: there.Version, Ours: version}
+			return &NewerError{Name: name, There: there.Version, Ours: version, By: there.By}
 		}
 		if there.Version < version {
-			return &UnpreparedError{Name: name, Old: true}
+			return &UnpreparedError{Name: name, Old: true, Usable: there.Version >= oldestUsable}
 		}
 	}
 	return nil
@@ -91,6 +100,7 @@ type Setup struct {
 	Family    string // Elasticsearch or OpenSearch
 	Names     Names
 	Retention Retention
+	By        string // this stitch's own version, to be named in what it makes; may be empty
 }
 
 // Bootstrap is [Setup.Apply] without a retention.
@@ -147,6 +157,7 @@ func (b bootstrap) plan(ctx context.Context, s Setup, templates []template) ([]s
 	}
 	steps := lifecycle.before
 	for _, t := range templates {
+		t.madeBy(s.By)
 		there, err := b.templateMeta(ctx, t.name)
 		if err != nil {
 			return nil, err
@@ -251,8 +262,8 @@ func compare(name string, there *meta, wanted meta) (action string, err error) {
 	case there == nil:
 		return Created, nil
 	case there.Version > wanted.Version:
-		return "", &NewerError{Name: name, There: there.Version, Ours: wanted.Version}
-	case *there == wanted:
+		return "", &NewerError{Name: name, There: there.Version, Ours: wanted.Version, By: there.By}
+	case there.Version == wanted.Version && there.Hash == wanted.Hash:
 		return Kept, nil
 	}
 	return Updated, nil

@@ -90,10 +90,10 @@ type lifecycle struct {
 func (b bootstrap) lookLifecycle(ctx context.Context, s Setup) (lifecycle, error) {
 	months := Months{b.admin, s.Family, s.Names}
 	out := lifecycle{template: map[string]string{}}
-	var k keeper = ilm{b.admin}
+	var k keeper = ilm(b)
 	missing := "index lifecycle management (ILM)"
 	if s.Family == OpenSearch {
-		k, missing = ism{b.admin}, "index state management (ISM)"
+		k, missing = ism(b), "index state management (ISM)"
 	}
 	for _, p := range s.policies() {
 		name := k.title() + " " + p.name

@@ -29,7 +29,6 @@ type object = map[string]any
 // Elasticsearch 8. For ISM: "ISM API" of the documentation of OpenSearch 2.
 type standIn struct {
 	family string
-	names  mappings.Names
 
 	mu        sync.Mutex
 	policies  map[string]*storedPolicy

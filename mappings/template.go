@@ -33,6 +33,7 @@ type template struct {
 type meta struct {
 	Version int    `json:"version"`
 	Hash    string `json:"hash"`
+	By      string `json:"by,omitempty"` // the stitch that made it; what else is equal is equal
 }
 
 // templates returns all templates for a family of clusters.
@@ -76,6 +77,12 @@ func (t *template) read(file, family string) error {
 	t.meta = meta{Version: version, Hash: hex.EncodeToString(sum[:8])}
 	t.mappings["_meta"] = t.meta
 	return nil
+}
+
+// madeBy names the stitch that makes the template.
+func (t *template) madeBy(stitch string) {
+	t.meta.By = stitch
+	t.mappings["_meta"] = t.meta
 }
 
 // keepTo has the indices made from now on keep to a lifecycle policy.

@@ -31,6 +31,7 @@ type book interface {
 type storedLedgers struct {
 	store esq.Store
 	names mappings.Names
+	by    string // the stitch that writes
 }
 
 func (s storedLedgers) ref(r *rules.Rule) esq.Ref {
@@ -59,7 +60,7 @@ func (s storedLedgers) read(ctx context.Context, r *rules.Rule) (entry, error) {
 		return entry{}, fmt.Errorf("read ledger: %w", err)
 	}
 	if d.Rule.ID != r.ID || d.Rule.Fingerprint != r.Fingerprint {
-		return entry{}, fmt.Errorf("read ledger: %w", &StateError{stateName(doc.Ref), "is another rule's ledger"})
+		return entry{}, fmt.Errorf("read ledger: %w", &StateError{Document: stateName(doc.Ref), Reason: "is another rule's ledger"})
 	}
 	return entry{ledger: l, stored: &doc}, nil
 }
@@ -112,7 +113,7 @@ func (s storedLedgers) checkNew(ctx context.Context, r *rules.Rule) error {
 		return fmt.Errorf("look for alerts: %w", err)
 	}
 	if len(ran)+len(wrote) > 0 {
-		return fmt.Errorf("read ledger: %w", &StateError{stateName(s.ref(r)), "is missing, though the rule has run"})
+		return fmt.Errorf("read ledger: %w", &StateError{Document: stateName(s.ref(r)), Reason: "is missing, though the rule has run"})
 	}
 	return nil
 }
@@ -137,14 +138,14 @@ func (s storedLedgers) change(ctx context.Context, r *rules.Rule, e entry, now t
 			return entry{}, err
 		}
 		if e.stored == nil {
-			return entry{}, fmt.Errorf("write ledger: %w", &StateError{stateName(s.ref(r)), "has gone while the rule ran"})
+			return entry{}, fmt.Errorf("write ledger: %w", &StateError{Document: stateName(s.ref(r)), Reason: "has gone while the rule ran"})
 		}
 	}
 	return entry{}, fmt.Errorf("write ledger: another process wrote it in each of %d attempts", maxAttempts)
 }
 
 func (s storedLedgers) write(ctx context.Context, r *rules.Rule, l *ledger, over *esq.Document, now time.Time) (esq.Outcome, error) {
-	source, err := encodeLedger(nameOf(r), l, now)
+	source, err := encodeLedger(nameOf(r), l, now, s.by)
 	if err != nil {
 		return esq.Outcome{}, fmt.Errorf("write ledger: %w", err)
 	}

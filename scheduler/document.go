@@ -19,14 +19,24 @@ import (
 type StateError struct {
 	Document string // INDEX/ID
 	Reason   string
+	// Newer says that a newer stitch wrote it: there is nothing to mend.
+	Newer bool
 }
 
 func (e *StateError) Error() string {
-	return fmt.Sprintf("%s %s; stitch does not guess what was covered: stitch coverage --rebuild starts anew from the alerts that exist", e.Document, e.Reason)
+	text := e.Document + " " + e.Reason
+	if e.Newer {
+		return text
+	}
+	return text + "; stitch does not guess what was covered: stitch coverage --rebuild starts anew from the alerts that exist"
 }
 
-// stateFormat is the version of all documents of the state.
-const stateFormat = 1
+// stateFormat is the version of all documents of the state. Those of an older
+// one are read, and written in this one when they are written next:
+//
+//	1  the first
+//	2  ledgers and the lease name the stitch that wrote them
+const stateFormat = 2
 
 // ruleName is how the documents of this package name a rule.
 type ruleName struct {
@@ -53,6 +63,7 @@ type ledgerDocument struct {
 	Ticket       int64          `json:"ticket"`
 	Open         []openDocument `json:"open"`
 	Updated      time.Time      `json:"updated"`
+	By           string         `json:"by,omitempty"` // since format 2
 	// Seal is a hash of all the rest, by which an edit is noticed.
 	Seal string `json:"seal"`
 }
@@ -77,11 +88,11 @@ type openDocument struct {
 }
 
 // encodeLedger writes a rule's ledger as its document.
-func encodeLedger(rule ruleName, l *ledger, now time.Time) (json.RawMessage, error) {
+func encodeLedger(rule ruleName, l *ledger, now time.Time, by string) (json.RawMessage, error) {
 	d := ledgerDocument{
 		Kind: "ledger", Format: stateFormat, Rule: rule,
 		Start: l.Start.UTC(), First: l.First.UTC(), Until: l.Until.UTC(), CoveredUntil: l.coveredUntil().UTC(),
-		Covered: []spanDocument{}, Holes: []holeDocument{}, Ticket: l.Ticket, Open: []openDocument{}, Updated: now.UTC(),
+		Covered: []spanDocument{}, Holes: []holeDocument{}, Ticket: l.Ticket, Open: []openDocument{}, Updated: now.UTC(), By: by,
 	}
 	for _, w := range l.Covered {
 		d.Covered = append(d.Covered, spanDocument{w.From.UTC(), w.To.UTC()})
@@ -128,7 +139,7 @@ func decodeLedger(doc esq.Document) (ledgerDocument, ledger, error) {
 	}
 	l := d.ledger()
 	if seal != d.Seal || !l.Covered.wellFormed() || l.First.IsZero() || l.Start.IsZero() {
-		return d, ledger{}, &StateError{stateName(doc.Ref), "was edited by hand"}
+		return d, ledger{}, &StateError{Document: stateName(doc.Ref), Reason: "was edited by hand"}
 	}
 	return d, l, nil
 }
@@ -152,20 +163,21 @@ func (d ledgerDocument) ledger() ledger {
 // decodeState reads a document of the state into d, which it must fit exactly.
 func decodeState(doc esq.Document, kind string, d any) error {
 	broken := func(format string, args ...any) error {
-		return &StateError{stateName(doc.Ref), fmt.Sprintf(format, args...)}
+		return &StateError{Document: stateName(doc.Ref), Reason: fmt.Sprintf(format, args...)}
 	}
 	var head struct {
 		Kind   string `json:"kind"`
 		Format int    `json:"format"`
+		By     string `json:"by"`
 	}
 	if err := json.Unmarshal(doc.Source, &head); err != nil {
 		return broken("cannot be read (%v)", err)
 	}
 	if head.Format > stateFormat {
-		return broken("has format %d and this stitch reads formats up to %d: it is from a newer stitch", head.Format, stateFormat)
+		return newerState(doc.Ref, head.Format, head.By)
 	}
-	if head.Kind != kind || head.Format != stateFormat {
-		return broken("is no %s of format %d", kind, stateFormat)
+	if head.Kind != kind || head.Format < 1 {
+		return broken("is no %s of a format from 1 to %d", kind, stateFormat)
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc.Source))
 	dec.DisallowUnknownFields()
@@ -173,6 +185,17 @@ func decodeState(doc esq.Document, kind string, d any) error {
 		return broken("cannot be read (%v)", err)
 	}
 	return nil
+}
+
+// newerState refuses a document that a newer stitch wrote, by its version if it
+// says that.
+func newerState(ref esq.Ref, format int, by string) error {
+	use := "the newer stitch that wrote it"
+	if by != "" {
+		use = "stitch " + by + ", which wrote it, or a newer one"
+	}
+	reason := fmt.Sprintf("has format %d and this stitch reads formats up to %d: use %s", format, stateFormat, use)
+	return &StateError{Document: stateName(ref), Reason: reason, Newer: true}
 }
 
 func stateName(ref esq.Ref) string { return ref.Index + "/" + ref.ID }

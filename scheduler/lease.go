@@ -37,6 +37,7 @@ type leaseDocument struct {
 	Token    int64     `json:"token"`
 	PeriodMS int64     `json:"period_ms"`
 	Renewed  time.Time `json:"renewed"`
+	By       string    `json:"by,omitempty"` // since format 2
 	Seal     string    `json:"seal"`
 }
 
@@ -48,10 +49,11 @@ type tenant struct {
 	log    *slog.Logger
 	holder string
 	period time.Duration
+	by     string // the stitch that writes
 }
 
 func (s *Scheduler) tenant() tenant {
-	return tenant{s.engine, s.names, s.clock, s.log, s.holder, s.leasePeriod}
+	return tenant{s.engine, s.names, s.clock, s.log, s.holder, s.leasePeriod, s.version}
 }
 
 // newHolder names a scheduler like no other.
@@ -79,7 +81,7 @@ func (t tenant) read(ctx context.Context) (*Lease, esq.Document, error) {
 		return nil, doc, fmt.Errorf("read lease: %w", err)
 	}
 	if seal != d.Seal || d.PeriodMS <= 0 {
-		return nil, doc, fmt.Errorf("read lease: %w", &StateError{stateName(t.ref()), "was edited by hand"})
+		return nil, doc, fmt.Errorf("read lease: %w", &StateError{Document: stateName(t.ref()), Reason: "was edited by hand"})
 	}
 	return &Lease{d.Holder, d.Token, time.Duration(d.PeriodMS) * time.Millisecond, d.Renewed.UTC()}, doc, nil
 }
@@ -94,7 +96,7 @@ var errTaken = errors.New("someone else has taken the lease")
 
 // write stores a lease over the version that was read, and returns the new one.
 func (t tenant) write(ctx context.Context, over esq.Document, holder string, token int64) (esq.Document, error) {
-	d := leaseDocument{Kind: "lease", Format: stateFormat, Holder: holder, Token: token, PeriodMS: t.period.Milliseconds(), Renewed: t.clock.Now().UTC()}
+	d := leaseDocument{Kind: "lease", Format: stateFormat, Holder: holder, Token: token, PeriodMS: t.period.Milliseconds(), Renewed: t.clock.Now().UTC(), By: t.by}
 	var err error
 	if d.Seal, err = d.seal(); err != nil {
 		return over, fmt.Errorf("write lease: %w", err)

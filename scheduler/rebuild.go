@@ -35,7 +35,7 @@ func (s *Scheduler) rebuild(ctx context.Context, rule *rules.Rule) error {
 	if err != nil {
 		return err
 	}
-	ledgers := storedLedgers{s.engine, s.names}
+	ledgers := storedLedgers{s.engine, s.names, s.version}
 	there, err := getOne(ctx, s.engine, ledgers.ref(rule))
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)
@@ -99,7 +99,7 @@ func (s *Scheduler) rebuildLease(ctx context.Context) error {
 	t := s.tenant()
 	_, doc, err := t.read(ctx)
 	var state *StateError
-	if !errors.As(err, &state) {
+	if !errors.As(err, &state) || state.Newer {
 		return err
 	}
 	// The token of the old one is lost; the clock makes one that is newer.

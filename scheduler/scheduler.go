@@ -34,6 +34,9 @@ type Options struct {
 	// of alerts, are kept once no run needs them; 30 days if zero, for ever if
 	// negative.
 	Retention time.Duration
+	// Version is stitch's own, named in the state that it writes, so that an older
+	// one can say which is needed; may be empty.
+	Version string
 	// Months are the monthly indices; whole ones are deleted when they have passed
 	// their retention and the cluster does not look after them itself. None is
 	// deleted if nil.
@@ -77,6 +80,7 @@ type Scheduler struct {
 	holder      string
 	leasePeriod time.Duration
 	retention   time.Duration // not positive: for ever
+	version     string
 	months      Months
 	alertsKept  time.Duration // not positive: for ever
 	sweeping    hourly
@@ -97,7 +101,7 @@ func New(o Options) *Scheduler {
 	s := &Scheduler{
 		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
-		months: o.Months, alertsKept: o.AlertRetention,
+		version: o.Version, months: o.Months, alertsKept: o.AlertRetention,
 		beside: o.Beside, users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 	}
 	if s.clock == nil {
@@ -148,7 +152,7 @@ func (s *Scheduler) withUsers(ctx context.Context, r *rules.Rule) (*rules.Rule, 
 
 // live returns the runner for the present time.
 func (s *Scheduler) live() runner {
-	return runner{Scheduler: s, clock: s.clock, book: storedLedgers{s.engine, s.names}}
+	return runner{Scheduler: s, clock: s.clock, book: storedLedgers{s.engine, s.names, s.version}}
 }
 
 func (s *Scheduler) observe(r Report) {

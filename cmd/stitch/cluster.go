@@ -36,7 +36,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 			if err != nil {
 				return openError(cmd.Context(), err)
 			}
-			setup := mappings.Setup{Family: cluster.Product(), Retention: mappings.Retention{
+			setup := mappings.Setup{Family: cluster.Product(), By: ownVersion(), Retention: mappings.Retention{
 				Alerts: settings.alertRetention, Runs: cmp.Or(settings.retention, scheduler.DefaultRetention),
 			}}
 			changes, err := setup.Apply(cmd.Context(), cluster)
@@ -210,7 +210,7 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	}
 	// Without stitch's templates the first write would fix the fields of its
 	// indices to guessed types.
-	if err := mappings.Check(ctx, cluster, mappings.Names{}); err != nil {
+	if err := checkPrepared(ctx, cluster, log); err != nil {
 		return nil, err
 	}
 	users := f.users
@@ -225,13 +225,25 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	return &service{f.newScheduler(set, cluster, settings, userMap, notifier, log), cluster, set, paths, notifier}, nil
 }
 
+// checkPrepared is [mappings.Check]; templates that are only older than this
+// stitch's are no reason to leave rules unrun.
+func checkPrepared(ctx context.Context, cluster *esq.Cluster, log *slog.Logger) error {
+	err := mappings.Check(ctx, cluster, mappings.Names{})
+	var unprepared *mappings.UnpreparedError
+	if errors.As(err, &unprepared) && unprepared.Usable {
+		log.Warn("index templates are older than this stitch, the types of new fields are guessed until stitch bootstrap was run", "err", err)
+		return nil
+	}
+	return err
+}
+
 func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, from settings, users scheduler.Users, notifier *notify.Notifier, log *slog.Logger) *scheduler.Scheduler {
 	grace := f.grace
 	if grace == 0 {
 		grace = -1 // none; 0 would be the scheduler's default
 	}
 	options := scheduler.Options{
-		Rules: set, Engine: cluster, Users: users, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: from.retention,
+		Rules: set, Engine: cluster, Users: users, Logger: log, Concurrency: f.concurrency, Grace: grace, Retention: from.retention, Version: ownVersion(),
 		AlertRetention: from.alertRetention, Months: mappings.Months{Admin: cluster, Family: cluster.Product()},
 	}
 	if notifier != nil {

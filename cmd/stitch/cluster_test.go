@@ -25,6 +25,18 @@ func TestOnceOnAFake(t *testing.T) {
 	r.want(t, exitFine, "ran ", `"msg":"run done","rule":"Any event"`)
 }
 
+// Templates that are older, and usable, are told of and no reason to stand still.
+func TestOlderTemplates(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/_mapping") && say(w, 200, `{"detections-stitch.state":{"mappings":{"_meta":{"version":3,"hash":"x"}}}}`)
+	})
+	r := call{}.run(t, "once", "--url", f.URL, "--rules", write(t, "rule.toml", eventRule))
+	r.want(t, exitFine, "ran      Any event: 0 new, 0 updated, 0 unchanged\n", "index templates are older than this stitch")
+	if !strings.Contains(r.err, "run stitch bootstrap") {
+		t.Errorf("it does not say what to do: %s", r.err)
+	}
+}
+
 // Every way in which a cluster may fail the commands, and what they exit with.
 func TestClusterFailures(t *testing.T) {
 	rule := write(t, "rule.toml", eventRule)
@@ -39,7 +51,7 @@ func TestClusterFailures(t *testing.T) {
 	body := func(text string) func(http.ResponseWriter) bool {
 		return func(w http.ResponseWriter) bool { return say(w, 200, text) }
 	}
-	const newer = `{"detections-stitch.state":{"mappings":{"_meta":{"version":99,"hash":"x"}}}}`
+	const newer = `{"detections-stitch.state":{"mappings":{"_meta":{"version":99,"hash":"x","by":"v9.9.9"}}}}`
 	all := []string{"bootstrap", "once", "run"}
 	for _, tt := range []struct {
 		name     string
@@ -59,7 +71,7 @@ func TestClusterFailures(t *testing.T) {
 		{"newer stitch was here", all, func(w http.ResponseWriter, r *http.Request) bool {
 			return on("/_mapping", body(newer))(w, r) || on("detections-stitch.alerts", refusal(404, "x", "missing"))(w, r) ||
 				on("detections-stitch.runs", refusal(404, "x", "missing"))(w, r) || on("detections-stitch.state", refusal(404, "x", "missing"))(w, r)
-		}, exitCluster, "", "has version 99, this stitch knows versions up to 3"},
+		}, exitCluster, "", "has version 99, this stitch knows versions up to 4: use stitch v9.9.9, which prepared the cluster, or a newer one"},
 		{"not prepared", all[1:], on("/_mapping", refusal(404, "index_not_found_exception", "no such index")), exitUsage, "", "index detections-stitch.state does not exist: run stitch bootstrap first"},
 		{"prepared by an older stitch", all[1:], on("/_mapping", body(`{"detections-stitch.state":{"mappings":{}}}`)), exitUsage, "", "older stitch: run stitch bootstrap"},
 

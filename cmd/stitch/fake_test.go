@@ -63,6 +63,8 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(w, 200, `{"cluster_name":"fake","cluster_uuid":"u","version":{"number":"8.19.0"},"tagline":"You Know, for Search"}`)
 	case strings.HasSuffix(path, "/_mapping"):
 		say(w, 200, `{"`+mappings.Names{}.State()+`":{"mappings":{"_meta":{"version":4,"hash":"x"}}}}`)
+	case strings.HasSuffix(path, "/_settings"):
+		say(w, 200, `{}`)
 	case strings.HasSuffix(path, "/_mget"):
 		f.notFound(w, r)
 	case strings.HasSuffix(path, "/_bulk"):

@@ -56,10 +56,13 @@ func moduleVersion(info *debug.BuildInfo) string {
 	return "devel"
 }
 
-// userAgent is how stitch calls itself to a cluster.
-func userAgent() string {
+// ownVersion is the version that stitch names in what it leaves on a cluster.
+func ownVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
-		return "stitch/" + moduleVersion(info)
+		return moduleVersion(info)
 	}
-	return "stitch/devel"
+	return "devel"
 }
+
+// userAgent is how stitch calls itself to a cluster.
+func userAgent() string { return "stitch/" + ownVersion() }
