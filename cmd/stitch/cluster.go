@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -61,6 +62,7 @@ type runFlags struct {
 	grace         time.Duration
 	reload        time.Duration // between two looks at the rule files
 	logFormat     string
+	listen        listenFlags
 }
 
 func (f *runFlags) flags(cmd *cobra.Command) {
@@ -90,12 +92,18 @@ else those before go on, and the log says why. SIGHUP has them read at once.
 A cluster that goes away meanwhile is waited for: what could not be looked at
 is looked at when it is back.
 
-` + connectionHelp + "\n\n" + exitHelp,
+` + listenHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// A hang-up from here on is a wish for other rules, not the end.
 			asked, stopAsking := hangups()
 			defer stopAsking()
+			f.listen.given = cmd.Flags().Changed("listen")
+			server, err := f.listenTo(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			defer server.close()
 			service, log, err := f.start(cmd.Context(), s)
 			if err != nil {
 				if cmd.Context().Err() != nil && exitCode(err) != exitUsage {
@@ -107,6 +115,7 @@ is looked at when it is back.
 			reload := &reloader{
 				paths: service.paths, ids: f.ids, every: f.reload, log: log, exchange: service.Exchange, set: service.rules,
 			}
+			server.serve(newMux(handlers{health: http.HandlerFunc(alive), pprof: f.listen.pprof}))
 			var watching sync.WaitGroup
 			watching.Go(func() { reload.watch(cmd.Context(), asked) })
 			service.Run(cmd.Context())
@@ -118,6 +127,8 @@ is looked at when it is back.
 	}
 	f.flags(cmd)
 	cmd.Flags().DurationVar(&f.reload, "reload", 5*time.Second, "how often to look whether rule files have changed; 0: on SIGHUP only")
+	cmd.Flags().StringVar(&f.listen.address, "listen", defaultListen, `address and port to answer on over HTTP; "" or off: none (default STITCH_LISTEN)`)
+	cmd.Flags().BoolVar(&f.listen.pprof, "pprof", false, "also answer with profiles of the process, on /debug/pprof/")
 	return cmd
 }
 

@@ -216,7 +216,7 @@ func (e environment) get(key string) []string {
 	switch {
 	case value == "":
 		return nil
-	case key == "url":
+	case key == "url", key == "listen_proxies":
 		return splitList(value, ",")
 	case key == "rules":
 		return splitList(value, string(filepath.ListSeparator))

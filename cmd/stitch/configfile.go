@@ -31,6 +31,7 @@ func configKeys() []string {
 	return []string{
 		"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file",
 		"rules", "users", "notifications", "state_retention", "alert_retention",
+		"listen", "listen_token", "listen_token_file", "listen_proxy_header", "listen_proxies", "listen_cert_file", "listen_key_file",
 	}
 }
 
@@ -75,7 +76,7 @@ func (f configFile) read(key string, value any) ([]string, error) {
 		return nil, fmt.Errorf("unknown key %s; there are %s", key, strings.Join(configKeys(), ", "))
 	}
 	values, err := stringsOf(value)
-	list := key == "url" || key == "rules"
+	list := key == "url" || key == "rules" || key == "listen_proxies"
 	switch {
 	case err != nil && list:
 		return nil, fmt.Errorf("%s must be a string or a list of strings", key)

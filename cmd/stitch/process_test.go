@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,9 @@ func start(t *testing.T, path string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.CommandContext(t.Context(), path, args...), exited: make(chan error, 1)}
 	p.Dir = t.TempDir()
+	if !slices.Contains(args, "--listen") {
+		p.Env = append(os.Environ(), "STITCH_LISTEN=off")
+	}
 	stderr, err := p.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func (c call) runContext(ctx context.Context, args ...string) result {
 	var out, err bytes.Buffer
 	s := streams{
 		in: strings.NewReader(c.stdin), out: &out, err: &err,
-		env:   func(name string) (string, bool) { v, ok := c.env[name]; return v, ok },
+		env:   c.lookup,
 		retry: esq.Retry{Attempts: 2, Base: time.Millisecond, Max: time.Millisecond},
 	}
 	if c.patient {
@@ -52,6 +52,15 @@ func (c call) runContext(ctx context.Context, args ...string) result {
 	}
 	code := run(ctx, args, s)
 	return result{code, out.String(), err.String()}
+}
+
+// lookup is the environment, in which nothing is listened to unless a test says
+// so: tests run side by side.
+func (c call) lookup(name string) (string, bool) {
+	if v, ok := c.env[name]; ok || name != "STITCH_LISTEN" {
+		return v, ok
+	}
+	return "off", true
 }
 
 // want fails the test unless the code is this one, and both outputs hold the

@@ -79,7 +79,7 @@ func (s *site) stand(t *testing.T) *standing {
 	file := filepath.Join(t.TempDir(), "pid")
 	said := &lastWords{}
 	args := append([]string{"bash", "-c", `echo $$ >"$1.new" && mv "$1.new" "$1" && shift && exec "$@"`, "stand", file},
-		s.command(t.Context(), s.urls, "run", "--rules", s.rules).Args...)
+		s.command(t.Context(), s.urls, "run", "--listen", "", "--rules", s.rules).Args...)
 	p, err := node.Supervise("", said, said, args...)
 	if err != nil {
 		t.Fatal(err)
