@@ -8,6 +8,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // for CRON_TZ where the machine has no time zones, as in a container
+
+	_ "golang.org/x/crypto/x509roots/fallback" // where the machine trusts nobody, as in a container
 
 	"github.com/stitchdetect/stitch/esq"
 )
