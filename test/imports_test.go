@@ -36,6 +36,7 @@ func imports() map[string][]string {
 		"rules/sequence":   {"esq", "esq/eql"},
 		"rules/doctor":     {"rules", "esq"},
 		"rules/explain":    {"rules", "esq", "esq/eql"},
+		"deploy/sbom":      {},
 		"esq":              {},
 		"esq/kuery":        {"esq"},
 		"esq/eql":          {"esq"},

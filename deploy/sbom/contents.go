@@ -89,7 +89,8 @@ func moduleFolder(at string) (string, error) {
 
 // readLicence reads the licence in a module's folder.
 func (m *module) readLicence(folder string) error {
-	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "LICENCE", "License", "LICENSE-APACHE"} {
+	// edl-v10 is the one to choose of two that Eclipse's projects offer.
+	for _, name := range []string{"edl-v10", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "LICENCE", "License", "LICENSE-APACHE"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
