@@ -111,7 +111,7 @@ func tryRoutes(ctx context.Context, s streams, routes []notify.Route, show bool)
 	failed := false
 	for _, r := range routes {
 		if show {
-			m, err := notify.TestMessage(r, time.Now())
+			m, err := notify.TrialMessage(r, time.Now())
 			if err != nil {
 				return err
 			}

@@ -77,18 +77,15 @@ const claimMargin = time.Minute
 
 // next returns the notification to send now as it is claimed, or nil.
 func (r *Route) next(s stored, list []mappings.Notification, now time.Time) *mappings.Notification {
-	knows, version, sent := r.knows(list)
+	knows := r.knows(list)
 	var kind Kind
-	key := s.ID + "_"
 	switch {
-	case !s.retracted && knows == "":
-		kind, key = Created, key+string(Created)
-	case !s.retracted && knows == knowsRetracted:
-		kind, key = Created, key+string(Created)+"_"+strconv.FormatInt(s.Version, 10)
-	case s.retracted && knows == knowsActive && r.tells(Retracted):
-		kind, key = Retracted, key+string(Retracted)+"_"+strconv.FormatInt(s.Version, 10)
-	case !s.retracted && knows == knowsActive && r.tells(Updated) && s.Version > version && !now.Before(sent.Add(r.Throttle)):
-		kind, key = Updated, key+string(Updated)+"_"+strconv.FormatInt(s.Version, 10)
+	case !s.retracted && knows.what != knowsActive:
+		kind = Created
+	case s.retracted && (knows.what == knowsActive || knows.what == knowsPerhaps) && r.tells(Retracted):
+		kind = Retracted
+	case !s.retracted && r.tells(Updated) && s.Version > knows.version && !now.Before(knows.sent.Add(r.Throttle)):
+		kind = Updated
 	default:
 		return nil
 	}
@@ -99,30 +96,57 @@ func (r *Route) next(s stored, list []mappings.Notification, now time.Time) *map
 	if claimed.Next.After(now) {
 		return nil
 	}
-	if claimed.Key != key {
+	if key := knows.key(s, kind); claimed.Key != key {
 		claimed.Key, claimed.Attempts = key, 0
 	}
 	claimed.Attempts++
 	claimed.Status = mappings.Sending
 	claimed.Next = now.Add(r.Timeout + claimMargin)
+	if kind != Updated {
+		claimed.Told = r.told(knowsPerhaps)
+	}
 	return &claimed
 }
 
-// knows returns what the route was told of an alert last, in which version, and
-// when.
-func (r *Route) knows(list []mappings.Notification) (what string, version int64, sent time.Time) {
+// knowledge is what a route was told of an alert.
+type knowledge struct {
+	what    string // one of knowsActive and so on; "" for nothing
+	kind    Kind   // of the message that told it
+	last    string // that message's key
+	version int64  // of the alert that it knows as active
+	sent    time.Time
+}
+
+// knows returns what a route was told of an alert.
+func (r *Route) knows(list []mappings.Notification) knowledge {
+	var k knowledge
 	for _, x := range list {
 		if x.Route != r.Name {
 			continue
 		}
-		if x.Sent.After(sent) {
-			sent = x.Sent
+		if x.Sent.After(k.sent) {
+			k.sent = x.Sent
 		}
-		if rest, ok := strings.CutPrefix(x.Told, r.Name+":"); ok {
-			what, version = rest, x.Version
+		if what, ok := strings.CutPrefix(x.Told, r.Name+":"); ok {
+			k.what, k.kind, k.last = what, Kind(x.Kind), x.Key
+			if what == knowsActive {
+				k.version = x.Version
+			}
 		}
 	}
-	return what, version, sent
+	return k
+}
+
+// key is that of a message to a route that knows this. It is the same as before
+// only if nothing else can have been told in between.
+func (k knowledge) key(s stored, kind Kind) string {
+	switch {
+	case k.what == knowsPerhaps && k.kind == kind:
+		return k.last
+	case k.what == "":
+		return s.ID + "_" + string(kind)
+	}
+	return s.ID + "_" + string(kind) + "_" + strconv.FormatInt(s.Version, 10)
 }
 
 // send writes the message and sends it, for as long as the route waits.
@@ -231,6 +255,9 @@ func (n *Notifier) tryNote(ctx context.Context, p place, outcome mappings.Notifi
 		if overtaken(list, outcome) {
 			return nil
 		}
+		if !mayTell(list, outcome) {
+			outcome.Told = ""
+		}
 		taken, err := n.writeNotification(ctx, doc, list, outcome)
 		if err != nil || !taken {
 			return err
@@ -253,11 +280,25 @@ func overtaken(list []mappings.Notification, outcome mappings.Notification) bool
 	return stored.Status == mappings.Sent || outcome.Status != mappings.Sent && stored.Attempts > outcome.Attempts
 }
 
+// mayTell reports whether what an outcome says is still the last that its route
+// was told.
+func mayTell(list []mappings.Notification, outcome mappings.Notification) bool {
+	i := slices.IndexFunc(list, func(x mappings.Notification) bool { return x.Route == outcome.Route && x.Told != "" })
+	if i < 0 {
+		return true
+	}
+	told := list[i]
+	if outcome.Kind == string(Updated) {
+		return told.Status == mappings.Sent && told.Told == outcome.Told && told.Version < outcome.Version || told.Same(outcome)
+	}
+	return told.Same(outcome) && told.Key == outcome.Key
+}
+
 // writeNotification writes one of an alert's notifications over the document
 // that was read. taken says that another has been written since.
 func (n *Notifier) writeNotification(ctx context.Context, doc esq.Document, list []mappings.Notification, x mappings.Notification) (taken bool, err error) {
 	list = slices.DeleteFunc(slices.Clone(list), x.Same)
-	if x.Status == mappings.Sent {
+	if x.Told != "" {
 		for i := range list {
 			if list[i].Route == x.Route {
 				list[i].Told = ""

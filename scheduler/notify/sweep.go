@@ -123,6 +123,8 @@ func (r *Route) tells(kind Kind) bool {
 const (
 	knowsActive    = "active"
 	knowsRetracted = "retracted"
+	// knowsPerhaps is when a message was begun, and whether it came is not known.
+	knowsPerhaps = "perhaps"
 )
 
 // told is the word that stands on an alert for what a route knows of it.
@@ -154,7 +156,8 @@ func (s *sweeper) query(kind Kind) esq.Query {
 	active := esq.Term{Field: "stitch.notifications.told", Value: esq.Str(s.route.told(knowsActive))}
 	switch kind {
 	case Retracted:
-		return esq.And(append(s.base(), retracted, active)...)
+		told := texts([]string{s.route.told(knowsActive), s.route.told(knowsPerhaps)})
+		return esq.And(append(s.base(), retracted, esq.Terms{Field: "stitch.notifications.told", Values: told})...)
 	case Updated:
 		since := s.mark.Updates.Add(-slack)
 		return esq.And(append(s.base(), esq.Not(retracted), esq.Range{Field: "stitch.updated", GTE: esq.Str(mappings.Time(since))})...)

@@ -8,7 +8,7 @@ import (
 // Try sends a message through a route that says that it is a test, and returns
 // what the service said. The error holds no secret.
 func Try(ctx context.Context, r Route, clock Clock) (answer string, err error) {
-	m, err := TestMessage(r, clock.Now())
+	m, err := TrialMessage(r, clock.Now())
 	if err != nil {
 		return "", err
 	}
@@ -20,7 +20,7 @@ func Try(ctx context.Context, r Route, clock Clock) (answer string, err error) {
 	return answer, nil
 }
 
-// TestMessage is the message that [Try] sends.
-func TestMessage(r Route, now time.Time) (Message, error) {
+// TrialMessage is the message that [Try] sends.
+func TrialMessage(r Route, now time.Time) (Message, error) {
 	return r.words.message("test_"+now.UTC().Format("20060102T150405Z"), sample(now))
 }

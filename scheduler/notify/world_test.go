@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -19,15 +18,24 @@ import (
 
 var day = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
+// tester is what tests and their random histories have in common.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
 // world is a cluster with alerts in it, and a clock.
 type world struct {
-	t      testing.TB
+	t      tester
 	clock  *scheduler.VirtualClock
 	engine *faulty
 	names  mappings.Names
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t tester) *world {
 	clock := scheduler.NewVirtualClock(day)
 	return &world{t: t, clock: clock, engine: &faulty{Engine: memory.New(memory.Options{Now: clock.Now})}}
 }
@@ -136,7 +144,7 @@ func (f *fakeService) keys() map[string]int {
 
 func (f *fakeService) sorted() []string { return slices.Sorted(maps.Keys(f.keys())) }
 
-func newRoute(t testing.TB, name string, sender Sender, on ...Kind) Route {
+func newRoute(t tester, name string, sender Sender, on ...Kind) Route {
 	title, err := parseTemplate("title", defaultTitle)
 	if err != nil {
 		t.Fatal(err)
