@@ -25,6 +25,7 @@ type RuleCoverage struct {
 	Holes        []Hole
 	Ticket       int64     // of the newest run
 	Next         time.Time // when the rule falls due again
+	LastRun      *LastRun  // the newest one of the last day; nil if there was none
 	// Pending are the chains of a rule with absent stages that cannot be judged
 	// yet: what would drop them may still happen, or arrive.
 	Pending []rules.Pending
@@ -33,6 +34,13 @@ type RuleCoverage struct {
 	// Err is why the ledger cannot be used, a [*StateError]; nothing else is
 	// known then.
 	Err error
+}
+
+// LastRun is how a run ended.
+type LastRun struct {
+	Finished time.Time
+	Outcome  string // "success" or "failure"
+	Error    string // why it failed
 }
 
 // SourceCoverage is what one source brought for one stage of a rule.
@@ -78,7 +86,7 @@ func (s *Scheduler) coverage(ctx context.Context, rule *rules.Rule, now time.Tim
 	}
 	c.Start, c.CoveredUntil, c.Covered = e.Start, e.coveredUntil(), e.Covered
 	c.Holes, c.Ticket, c.Next = e.holes(e.Until), e.Ticket, e.next(rule.Schedule)
-	if c.Sources, err = s.sources(ctx, rule, now); err != nil || !rule.Absent {
+	if c.Sources, c.LastRun, err = s.sources(ctx, rule, now); err != nil || !rule.Absent {
 		return c, err
 	}
 	c.Pending, err = s.pending(ctx, rule, e.ledger, now)
@@ -99,25 +107,32 @@ func (s *Scheduler) pending(ctx context.Context, rule *rules.Rule, l ledger, now
 	return result.Pending, nil
 }
 
-// sources sums up what the run records of the last day say.
-func (s *Scheduler) sources(ctx context.Context, rule *rules.Rule, now time.Time) ([]SourceCoverage, error) {
+// sources sums up what the run records of the last day say of a rule's sources,
+// and returns what the newest of them says of itself.
+func (s *Scheduler) sources(ctx context.Context, rule *rules.Rule, now time.Time) ([]SourceCoverage, *LastRun, error) {
 	found, err := s.engine.Find(ctx, []string{s.names.RunPattern()}, esq.And(
 		esq.Term{Field: "rule.id", Value: esq.Str(rule.ID)},
 		esq.Term{Field: "replay", Value: esq.Boolean(false)},
 		esq.Range{Field: "@timestamp", GTE: esq.Str(mappings.Time(now.Add(-sourcesSince)))}), 0)
 	if err != nil {
-		return nil, fmt.Errorf("read run records: %w", err)
+		return nil, nil, fmt.Errorf("read run records: %w", err)
 	}
+	var last *LastRun
 	var list []SourceCoverage
 	places := map[SourceCoverage]int{} // by the names alone
 	newest := map[int]string{}
 	for _, d := range found {
 		var rec struct {
 			Timestamp string        `json:"@timestamp"`
+			Outcome   string        `json:"outcome"`
+			Error     string        `json:"error"`
 			Sources   []sourceCount `json:"sources"`
 		}
 		if err := json.Unmarshal(d.Source, &rec); err != nil {
-			return nil, fmt.Errorf("read run record %s: %w", stateName(d.Ref), err)
+			return nil, nil, fmt.Errorf("read run record %s: %w", stateName(d.Ref), err)
+		}
+		if at, err := time.Parse(time.RFC3339, rec.Timestamp); err == nil && (last == nil || !at.Before(last.Finished)) {
+			last = &LastRun{Finished: at, Outcome: rec.Outcome, Error: rec.Error}
 		}
 		for _, src := range rec.Sources {
 			name := SourceCoverage{Stage: src.Stage, View: src.View, Source: src.Source}
@@ -134,5 +149,5 @@ func (s *Scheduler) sources(ctx context.Context, rule *rules.Rule, now time.Time
 			}
 		}
 	}
-	return list, nil
+	return list, last, nil
 }

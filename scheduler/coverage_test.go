@@ -53,6 +53,7 @@ func TestCoverage(t *testing.T) {
 				{From: after(time.Hour), To: after(2 * time.Hour), Reason: "ask what arrived: test: no answer: down", Since: after(2 * time.Hour), Attempts: 2},
 			},
 			Ticket: 4, Next: after(3 * time.Hour),
+			LastRun: &scheduler.LastRun{Finished: after(3 * time.Hour), Outcome: "failure", Error: "ask what arrived: test: no answer: down"},
 			Sources: []scheduler.SourceCoverage{
 				{Stage: "s", View: "v", Source: "one", Count: 6, Late: 2},
 				{Stage: "s", View: "v", Source: "two"},

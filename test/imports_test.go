@@ -22,6 +22,7 @@ func imports() map[string][]string {
 	return map[string][]string{
 		"cmd/stitch":       anything,
 		"cmd/stitch/demo":  {},
+		"cmd/stitch/page":  {"rules", "rules/explain", "scheduler", "scheduler/triage", "mappings", "esq"},
 		"scheduler":        {"rules", "rules/people", "rules/sequence", "esq", "mappings"},
 		"scheduler/triage": {"esq", "mappings"},
 		"scheduler/notify": {"rules", "rules/schema", "esq", "mappings"},
