@@ -149,6 +149,14 @@ logs-alerts u 10:15:00 {"kind":"user","event":{"id":["A","B"]},"upn":"ann"}`,
 }
 
 // TestPartsOwnValueFirst looks at the order in the event, which details sort.
+// Evidence that lies in an index of a part's own is looked for there, too.
+func TestIndicesOfParts(t *testing.T) {
+	want := []string{"logs-addresses", "logs-alerts"}
+	if diff := cmp.Diff(want, partsRule(t, incidentRule).Indices()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestPartsOwnValueFirst(t *testing.T) {
 	r := partsRule(t, incidentRule)
 	alerts := runDay(t, r, engineOf(t, `

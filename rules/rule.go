@@ -48,12 +48,15 @@ type Rule struct {
 }
 
 // Indices returns the names and patterns of all indices that the rule looks at,
-// sorted.
+// those of its sources' parts too, sorted.
 func (r *Rule) Indices() []string {
 	var list []string
 	for _, stage := range r.plan.stages {
 		for _, src := range stage.sources {
 			list = append(list, src.index...)
+			for _, p := range src.parts {
+				list = append(list, p.index...)
+			}
 		}
 	}
 	slices.Sort(list)
