@@ -29,6 +29,9 @@ type RuleCoverage struct {
 	// Pending are the chains of a rule with absent stages that cannot be judged
 	// yet: what would drop them may still happen, or arrive.
 	Pending []rules.Pending
+	// Refused is why Pending is not known: the user may not read what the rule
+	// reads, and need not, to be told all the rest.
+	Refused error
 	// Sources is what the sources brought in the runs of the last day.
 	Sources []SourceCoverage
 	// Err is why the ledger cannot be used, a [*StateError]; nothing else is
@@ -89,7 +92,9 @@ func (s *Scheduler) coverage(ctx context.Context, rule *rules.Rule, now time.Tim
 	if c.Sources, c.LastRun, err = s.sources(ctx, rule, now); err != nil || !rule.Absent {
 		return c, err
 	}
-	c.Pending, err = s.pending(ctx, rule, e.ledger, now)
+	if c.Pending, err = s.pending(ctx, rule, e.ledger, now); esq.Refused(err) {
+		c.Refused, err = err, nil
+	}
 	return c, err
 }
 

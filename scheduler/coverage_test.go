@@ -169,3 +169,21 @@ func TestChangedRuleWithABrokenLedger(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who may see stitch's own indices alone is told all but what is pending.
+func TestCoverageOfAStranger(t *testing.T) {
+	r := every("r", time.Hour)
+	r.Absent = true
+	o := scheduler.Options{Rules: set(r), Engine: newCabinet(), Clock: scheduler.NewVirtualClock(day), Arrivals: always,
+		Evaluate: func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
+			return &rules.Result{}, nil
+		}}
+	once(t, scheduler.New(o))
+	o.Evaluate = func(context.Context, *rules.Rule, esq.Searcher, rules.Window) (*rules.Result, error) {
+		return nil, &esq.ResponseError{Op: "search", Status: 403, Type: "security_exception", Reason: "not for you"}
+	}
+	list, err := scheduler.New(o).Coverage(t.Context())
+	if err != nil || !esq.Refused(list[0].Refused) || list[0].CoveredUntil.IsZero() {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -22,13 +22,20 @@ import (
 
 func bootstrapCommand(s streams) *cobra.Command {
 	var c connection
+	var roles rolesFlags
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Prepare a cluster: index templates and the state index",
 		Long: "Prepares a cluster for stitch and says what it created, kept and updated.\nA second time it changes nothing.\n\n" +
-			connectionHelp + "\n\n" + exitHelp,
+			rolesHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := roles.alone(cmd); err != nil {
+				return err
+			}
+			if roles.print {
+				return roles.printRoles(cmd.Context(), s, &c)
+			}
 			settings, err := c.settings(s)
 			if err != nil {
 				return err
@@ -49,6 +56,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 	}
 	c.flags(cmd)
 	c.retentionFlags(cmd)
+	roles.flags(cmd)
 	return cmd
 }
 

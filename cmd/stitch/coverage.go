@@ -117,6 +117,9 @@ func writeCoverage(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.
 		for _, p := range c.Pending {
 			fmt.Fprintf(w, "  pending  alert %s, until what happens before %s has arrived\n", p.ID, stamp(p.Deadline))
 		}
+		if c.Refused != nil {
+			fmt.Fprintf(w, "  pending  not known: %s\n", printable(c.Refused.Error()))
+		}
 		for _, src := range c.Sources {
 			fmt.Fprintf(w, "  source   %s\n", printable(sourceLine(src)))
 		}
@@ -164,6 +167,7 @@ type ruleCoverageJSON struct {
 	Covered      []sliceJSON   `json:"covered"`
 	Holes        []holeJSON    `json:"holes"`
 	Pending      []pendingJSON `json:"pending"`
+	Refused      string        `json:"refused,omitempty"` // why pending is not known
 	Sources      []sourceJSON  `json:"sources"`
 }
 
@@ -219,6 +223,9 @@ func ruleJSON(c scheduler.RuleCoverage) ruleCoverageJSON {
 	}
 	if c.Err != nil {
 		r.Error = c.Err.Error()
+	}
+	if c.Refused != nil {
+		r.Refused = c.Refused.Error()
 	}
 	for _, w := range c.Covered {
 		r.Covered = append(r.Covered, sliceJSON{w.From, w.To})

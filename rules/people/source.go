@@ -46,6 +46,9 @@ func Open(text string) (*Source, error) {
 // File is the path of a CSV file, "" of an index.
 func (s *Source) File() string { return s.file }
 
+// Index is the index that is read, "" for a file.
+func (s *Source) Index() string { return s.index }
+
 // Map reads the map, or returns the one it has of a file that has not changed
 // since. eng is asked for an index only. A map that is missing or in which
 // anything is wrong is an error, and the one before it is not used any more.
