@@ -8,7 +8,5 @@
 // required. Certificates are made by the tests; Elasticsearch asks each client
 // for one, OpenSearch takes one instead of a password.
 //
-//   - TestRoles takes away one privilege at a time and looks what fails.
-//   - TestConnections runs the program with API keys, client certificates and
-//     the fingerprint of an authority.
+// TestRoles takes away one privilege at a time and looks what fails.
 package security
