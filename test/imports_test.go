@@ -42,6 +42,8 @@ func imports() map[string][]string {
 		"esq/kuery":        {"esq"},
 		"esq/eql":          {"esq"},
 		"esq/memory":       {"esq"},
+
+		"mappings/dashboards": {"mappings"},
 	}
 }
 

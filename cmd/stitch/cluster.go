@@ -23,15 +23,22 @@ import (
 func bootstrapCommand(s streams) *cobra.Command {
 	var c connection
 	var roles rolesFlags
+	var boards dashboardsFlags
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Prepare a cluster: index templates and the state index",
 		Long: "Prepares a cluster for stitch and says what it created, kept and updated.\nA second time it changes nothing.\n\n" +
-			rolesHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
-		Args: noArguments,
+			rolesHelp + "\n\n" + dashboardsHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
+		Args: boards.read,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := roles.alone(cmd); err != nil {
 				return err
+			}
+			if roles.print && boards.asked {
+				return usage("--print-roles and --dashboards each do one thing: give one of them")
+			}
+			if boards.asked {
+				return boards.write(s)
 			}
 			if roles.print {
 				return roles.printRoles(cmd.Context(), s, &c)
@@ -57,6 +64,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 	c.flags(cmd)
 	c.retentionFlags(cmd)
 	roles.flags(cmd)
+	boards.flags(cmd)
 	return cmd
 }
 
