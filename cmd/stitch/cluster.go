@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stitchdetect/stitch/cmd/stitch/page"
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
@@ -79,6 +80,8 @@ type runFlags struct {
 	reload        time.Duration // between two looks at the rule files
 	logFormat     string
 	listen        listenFlags
+	allowTriage   bool // on the page
+	untold        bool // nobody is told of alerts, whatever the settings say
 }
 
 func (f *runFlags) flags(cmd *cobra.Command) {
@@ -108,7 +111,7 @@ else those before go on, and the log says why. SIGHUP has them read at once.
 A cluster that goes away meanwhile is waited for: what could not be looked at
 is looked at when it is back.
 
-` + listenHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
+` + pageHelp + "\n\n" + listenHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// A hang-up from here on is a wish for other rules, not the end.
@@ -127,11 +130,15 @@ is looked at when it is back.
 				}
 				return err
 			}
+			pages, err := service.pages(f.allowTriage, log)
+			if err != nil {
+				return err
+			}
 			told := context.AfterFunc(cmd.Context(), func() { log.Info("stopping", "grace", f.grace) })
 			reload := &reloader{
 				paths: service.paths, ids: f.ids, every: f.reload, log: log, exchange: service.Exchange, set: service.rules,
 			}
-			server.serve(newMux(handlers{health: http.HandlerFunc(alive), pprof: f.listen.pprof}))
+			server.serve(newMux(handlers{health: http.HandlerFunc(alive), page: pages, pprof: f.listen.pprof}))
 			var watching sync.WaitGroup
 			watching.Go(func() { reload.watch(cmd.Context(), asked) })
 			service.Run(cmd.Context())
@@ -142,8 +149,7 @@ is looked at when it is back.
 		},
 	}
 	f.flags(cmd)
-	cmd.Flags().DurationVar(&f.reload, "reload", 5*time.Second, "how often to look whether rule files have changed; 0: on SIGHUP only")
-	cmd.Flags().StringVar(&f.listen.address, "listen", defaultListen, `address and port to answer on over HTTP; "" or off: none (default STITCH_LISTEN)`)
+	f.pageFlags(cmd)
 	cmd.Flags().BoolVar(&f.listen.pprof, "pprof", false, "also answer with profiles of the process, on /debug/pprof/")
 	return cmd
 }
@@ -192,6 +198,8 @@ type service struct {
 	paths   []string // of the rules; none: the shipped ones
 	// notifier tells of alerts; nil if nobody is to be told.
 	notifier *notify.Notifier
+	links    page.Links // of documents
+	newest   newestSet
 }
 
 // start sets up what runs rules on the cluster that is configured.
@@ -226,6 +234,9 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	if err != nil {
 		return nil, err
 	}
+	if f.untold {
+		settings.notifications = ""
+	}
 	routes, err := loadRoutes(cmp.Or(f.notifications, settings.notifications), s)
 	if err != nil {
 		return nil, err
@@ -249,7 +260,10 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 		return nil, err
 	}
 	notifier := newNotifier(ctx, routes, cluster, log)
-	return &service{f.newScheduler(set, cluster, settings, userMap, notifier, log), cluster, set, paths, notifier}, nil
+	return &service{
+		Scheduler: f.newScheduler(set, cluster, settings, userMap, notifier, log),
+		cluster:   cluster, rules: set, paths: paths, notifier: notifier, links: settings.links,
+	}, nil
 }
 
 // checkPrepared is [mappings.Check]; templates that are only older than this

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stitchdetect/stitch/cmd/stitch/page"
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/rules"
 )
@@ -62,6 +63,7 @@ type settings struct {
 	rules         []string
 	users         string
 	notifications string        // a file; "" for none
+	links         page.Links    // of documents, on the page
 	retention     time.Duration // 0 if none is named
 	// alertRetention is how long alerts are kept; 0: for ever.
 	alertRetention time.Duration
@@ -85,6 +87,10 @@ func (c *connection) settings(s streams) (settings, error) {
 	}
 	from := sources{environment{s.env}, file}
 	out := settings{rules: from.first("rules"), users: from.one("users"), notifications: from.one("notifications")}
+	out.links = page.Links{Kibana: from.one("kibana_url"), Dashboards: from.one("dashboards_url")}
+	if err := out.links.Check(); err != nil {
+		return settings{}, usage("%w", err)
+	}
 	out.cluster = esq.Config{URLs: c.urls, UserAgent: userAgent(), Retry: s.retry}
 	if len(c.urls) == 0 {
 		out.cluster.URLs = from.first("url")

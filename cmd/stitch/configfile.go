@@ -31,6 +31,7 @@ func configKeys() []string {
 	return []string{
 		"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file",
 		"rules", "users", "notifications", "state_retention", "alert_retention",
+		"kibana_url", "dashboards_url",
 		"listen", "listen_token", "listen_token_file", "listen_proxy_header", "listen_proxies", "listen_cert_file", "listen_key_file",
 	}
 }

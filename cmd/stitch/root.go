@@ -52,7 +52,7 @@ func newRoot(s streams) *cobra.Command {
 	})
 	root.AddCommand(
 		demoCommand(s), checkCommand(s), rulesCommand(s), fmtCommand(s), newCommand(s), testCommand(s), schemaCommand(s), importCommand(s), replayCommand(s),
-		bootstrapCommand(s), runCommand(s), onceCommand(s), coverageCommand(s), doctorCommand(s), explainCommand(s), notifyCommand(s), alertsCommand(s), versionCommand(s),
+		bootstrapCommand(s), runCommand(s), onceCommand(s), coverageCommand(s), doctorCommand(s), explainCommand(s), notifyCommand(s), alertsCommand(s), pageCommand(s), versionCommand(s),
 	)
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true

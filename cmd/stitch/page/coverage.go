@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stitchdetect/stitch/rules"
@@ -136,17 +137,35 @@ func (p *Page) rules(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, http.StatusOK, "rules", "Rules", v)
 }
 
+// coverageAge is how old what is shown of coverage may be: to ask for it costs
+// the cluster more than the page does.
+const coverageAge = 10 * time.Second
+
+// memory is the coverage that was asked for last.
+type memory struct {
+	mu   sync.Mutex
+	at   time.Time
+	list []scheduler.RuleCoverage
+}
+
+// coverage is what is covered, by the rules' ids. Whoever asks while another is
+// asking waits for that answer.
 func (p *Page) coverage(r *http.Request) (map[string]*scheduler.RuleCoverage, error) {
 	byRule := map[string]*scheduler.RuleCoverage{}
 	if p.o.Coverage == nil {
 		return byRule, nil
 	}
-	list, err := p.o.Coverage(r.Context())
-	if err != nil {
-		return nil, err
+	p.covered.mu.Lock()
+	defer p.covered.mu.Unlock()
+	if now := p.o.Clock(); p.covered.list == nil || now.Sub(p.covered.at) > coverageAge || now.Before(p.covered.at) {
+		list, err := p.o.Coverage(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		p.covered.at, p.covered.list = now, list
 	}
-	for i := range list {
-		byRule[list[i].Rule.ID] = &list[i]
+	for i := range p.covered.list {
+		byRule[p.covered.list[i].Rule.ID] = &p.covered.list[i]
 	}
 	return byRule, nil
 }

@@ -49,7 +49,7 @@ type Options struct {
 	Version string // of stitch
 	Clock   func() time.Time
 	Logger  *slog.Logger // nothing is logged if nil
-	// Timeout is how long an answer may take; 20 s if zero.
+	// Timeout is how long an answer may take; 30 s if zero.
 	Timeout time.Duration
 }
 
@@ -60,6 +60,7 @@ type Page struct {
 	templates templates
 	assets    assets
 	handler   http.Handler
+	covered   memory
 }
 
 // New returns the page. The error says which setting is wrong.
@@ -68,7 +69,7 @@ func New(o Options) (*Page, error) {
 		return nil, err
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 20 * time.Second
+		o.Timeout = 30 * time.Second
 	}
 	p := &Page{o: o, log: o.Logger}
 	if p.log == nil {
