@@ -224,6 +224,9 @@ func (l *loader) sender(path []string, s routeSpec, r *Route) {
 func (l *loader) webhook(path []string, s routeSpec, address, where string, r *Route) {
 	var secret string
 	ok := true
+	if s.Title+s.Template != "" {
+		l.file.Problem(path, "title and template are for services; a webhook carries the alert itself")
+	}
 	switch {
 	case s.SecretFile != "" && s.SecretEnv != "":
 		l.file.Problem(path, "both secret_file and secret_env are given: give one of them")

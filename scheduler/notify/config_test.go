@@ -121,6 +121,7 @@ notifications.toml:6: read what service_file names: empty is empty`,
 		"[[route]]\nname = 'a'\nservice_env = 'UNSET'\nsecret_env = 'KEY'\n":                         "notifications.toml:1: secret_file and secret_env are for webhooks",
 		"[[route]]\nname = 'a'\nservice_env = 'UNSET'\n":                                             "notifications.toml:3: read what service_env names: the variable UNSET is not set",
 		"[[route]]\nname = 'a'\nwebhook = 'https://h/SECRET'\n":                                      "notifications.toml:1: a webhook needs secret_file or secret_env",
+		"[[route]]\nname = 'a'\nwebhook = 'https://h'\nsecret_file = 'key'\ntitle = 'x'\n":           "notifications.toml:1: title and template are for services",
 		"[[route]]\nname = 'a'\nwebhook = 'ftp://h/SECRET'\nsecret_file = 'key'\n":                   "notifications.toml:3: webhook is not a URL that begins with https:// or http://",
 		"[[route]]\nname = 'a'\nwebhook_file = 'address'\nsecret_file = 'ntfy'\n":                    "notifications.toml:1: a secret must be whsec_ and base64",
 		"[[route]]\nname = 'a'\nwebhook = 'https://h'\nservice_file = 'ntfy'\nsecret_file = 'key'\n": "notifications.toml:1: a route goes to one place",
@@ -139,5 +140,38 @@ notifications.toml:6: read what service_file names: empty is empty`,
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.toml"), Environment{}); !os.IsNotExist(err) {
 		t.Error(err)
+	}
+}
+
+// The file in the documentation loads, and its templates say what they should.
+func TestDocumentedFile(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "notifications.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```toml\n")
+	text, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no file in the documentation")
+	}
+	text = strings.NewReplacer("/run/secrets/stitch-chat", "ntfy", "/run/secrets/stitch-webhook", "key").Replace(text)
+	routes, err := load(t, text)
+	if err != nil || len(routes) != 2 {
+		t.Fatal(routes, err)
+	}
+	m, err := routes[0].words.message("k", sample(day))
+	if err != nil || m.Text != "This is a test: there is no such alert\nhttps://stitch.example/alerts/test" {
+		t.Errorf("%q, %v", m.Text, err)
+	}
+	for kind := range schemaKeys() {
+		name := strings.TrimPrefix(kind, "route.")
+		if !strings.Contains(string(page), "`"+name+"`") && kind != "route" {
+			t.Errorf("%s is not in the documentation", name)
+		}
+	}
+	for scheme := range services() {
+		if scheme != "hangouts" && scheme != "mqtts" && !strings.Contains(string(page), scheme) {
+			t.Errorf("%s is not in the documentation", scheme)
+		}
 	}
 }
