@@ -111,11 +111,11 @@ func tryRoutes(ctx context.Context, s streams, routes []notify.Route, show bool)
 	failed := false
 	for _, r := range routes {
 		if show {
-			m, err := notify.TrialMessage(r, time.Now())
+			message, err := notify.Show(r, time.Now())
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "%s\n%s\n%s\n\n", r.Name, printable(m.Title), printableLines(m.Text))
+			fmt.Fprintf(s.out, "%s\n%s\n\n", r.Name, printableLines(message))
 			continue
 		}
 		begun := time.Now()

@@ -58,6 +58,7 @@ func TestNotifyTest(t *testing.T) {
 	on.env["STITCH_NOTIFICATIONS"] = file
 	on.run(t, "notify", "test", "siem").want(t, exitFine, "sent     siem in ", "")
 	on.run(t, "notify", "test", "chat", "--show").want(t, exitFine, "chat\ntest: low: Test of a route\nThis is a test: there is no such alert\n", "")
+	on.run(t, "notify", "test", "siem", "--show").want(t, exitFine, "siem\n{\"type\":\"alert.test\",", "")
 	on.run(t, "notify", "test", "mail").want(t, exitUsage, "", `no route "mail"; there are siem, chat`)
 	config := write(t, "stitch.toml", "notifications = 'routes.toml'\n")
 	if err := os.Rename(file, filepath.Join(filepath.Dir(config), "routes.toml")); err != nil {
@@ -67,6 +68,20 @@ func TestNotifyTest(t *testing.T) {
 	on.run(t, "notify", "test", "--config", config, "siem").want(t, exitUsage, "", "routes.toml:5: read what secret_file names: ")
 	on.run(t, "notify", "test").want(t, exitUsage, "", "no routes; name their file by --notifications")
 	on.run(t, "notify", "tset").want(t, exitUsage, "", `unknown command "tset"; did you mean test?`)
+}
+
+// stitch once says what became of notifications, also when there is nothing to
+// tell.
+func TestOnceNotifies(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f := newFake(t, nil)
+	file := routesTo(t, "http://127.0.0.1:1")
+	on := call{env: map[string]string{"CHAT": "ntfy://127.0.0.1/topic"}}
+	on.run(t, "once", "--url", f.URL, "--rules", write(t, "rule.toml", eventRule), "--notifications", file).
+		want(t, exitFine, "ran      Any event: 0 new, 0 updated, 0 unchanged\nnotified siem: 0 sent\nnotified chat: 0 sent\n", "run done")
+	if !strings.Contains(f.all(), `detections-stitch.state/route-siem {"kind":"route","format":1,"route":"siem","from":"`) {
+		t.Errorf("from when on routes are told is not kept:\n%s", f.all())
+	}
 }
 
 // Routes that are wrong are told before anything runs.

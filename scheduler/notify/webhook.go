@@ -79,7 +79,7 @@ type event struct {
 
 // Send implements [Sender].
 func (w *webhook) Send(ctx context.Context, m Message) (string, error) {
-	body, err := json.Marshal(event{"alert." + string(m.Alert.Kind), m.Alert.Written, m.Alert})
+	body, err := m.body()
 	if err != nil {
 		return "", failed("write body: %v", err)
 	}
@@ -102,6 +102,11 @@ func (w *webhook) Send(ctx context.Context, m Message) (string, error) {
 		return answer.Status, nil
 	}
 	return "", statusError(answer.StatusCode, answer.Header.Get("Retry-After"))
+}
+
+// body is the message as a webhook carries it.
+func (m Message) body() ([]byte, error) {
+	return json.Marshal(event{"alert." + string(m.Alert.Kind), m.Alert.Written, m.Alert})
 }
 
 // sign adds the headers of Standard Webhooks.
