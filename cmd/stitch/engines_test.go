@@ -93,6 +93,21 @@ func TestClusters(t *testing.T) {
 		if diff := cmp.Diff(contents(t, written), contents(t, stored(t, e, mappings.Names{}.AlertPattern()))); diff != "" {
 			t.Errorf("a second run changed alerts (-before +after):\n%s", diff)
 		}
+
+		// What an analyst does stands, whatever the scheduler writes next.
+		id := written[0].ID
+		on("alerts", "list").want(t, exitFine, "2 alerts of 2\n", "")
+		on("alerts", "ack", id[:10], "--as", "ana").want(t, exitFine, "acknowledged: "+id, "")
+		on("alerts", "close", id, "--as", "bob", "--reason", "duplicate", "--action-id", "one").want(t, exitFine, "before: acknowledged by ana", "")
+		on("alerts", "close", id, "--as", "bob", "--reason", "duplicate", "--action-id", "one").want(t, exitFine, "closed already: "+id, "")
+		on("alerts", "ack", id).want(t, exitProblems, "", "it is closed by bob")
+		on("alerts", "comment", "nobody", "x").want(t, exitProblems, "", "there is no alert nobody")
+		forget(t, e)
+		on("coverage", "--rules", folder, "--rebuild").want(t, exitFine, "  hole     ", "rebuilt the ledger")
+		on("once", "--rules", folder).want(t, exitFine, "ran      Mass download carried off on a USB drive: 0 new, 0 updated, 1 unchanged\n", "run done")
+		on("alerts", "list").want(t, exitFine, "1 alert of 1\n", "")
+		on("alerts", "list", "--status", "closed", "--output", "json").want(t, exitFine, `"id": "`+id, "")
+		on("alerts", "show", id).want(t, exitFine, "  state    closed by bob since ", "")
 	})
 }
 

@@ -86,11 +86,7 @@ func put(t tb, store esq.Store, alerts ...mappings.Alert) {
 	t.Helper()
 	var ops []esq.Write
 	for _, a := range alerts {
-		raw, err := a.Document()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ops = append(ops, esq.Write{Ref: refOf(a), Source: raw})
+		ops = append(ops, esq.Write{Ref: refOf(a), Source: document(t, a)})
 	}
 	write(t, store, ops...)
 }
@@ -120,4 +116,13 @@ func source(t tb, store esq.Store, a mappings.Alert) json.RawMessage {
 		t.Fatalf("%v, %+v", err, docs)
 	}
 	return docs[0].Source
+}
+
+func document(t tb, a mappings.Alert) json.RawMessage {
+	t.Helper()
+	raw, err := a.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }

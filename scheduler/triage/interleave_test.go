@@ -203,7 +203,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 			t.Errorf("evidence %d of %d, notifications %d of %d", h.stored(docs[0]), h.grown, len(got.Notifications), h.notified)
 		}
 		// But for what the writers wrote, it is the alert that was found at once.
-		want, err1 := mappings.WithoutWriting(encoded(t, h.alert(h.grown)))
+		want, err1 := mappings.WithoutWriting(document(t, h.alert(h.grown)))
 		bare, err2 := mappings.WithoutWriting(docs[0].Source)
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
@@ -228,14 +228,6 @@ func statusAfter(history []mappings.Action) string {
 		}
 	}
 	return status
-}
-
-func encoded(t *rapid.T, a mappings.Alert) []byte {
-	raw, err := a.Document()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // withoutState leaves out what retraction and analysts set outside of stitch.
