@@ -217,6 +217,8 @@ const (
 	Tag    DeedKind = "tag"
 	Note   DeedKind = "note"
 	Delete DeedKind = "delete"
+	Triage DeedKind = "triage" // by stitch: a comment, or another state
+	Told   DeedKind = "told"   // not an analyst, but the notifier
 )
 
-func deedKinds() []DeedKind { return []DeedKind{Close, Tag, Note, Delete} }
+func deedKinds() []DeedKind { return []DeedKind{Close, Tag, Note, Delete, Triage, Told} }

@@ -256,6 +256,14 @@ func (v *verdict) judgeAnalyst(w *world) {
 				v.wrong(&v.other, "alert %s: the analyst's %s (-want +got):\n%s", d.ID, field, diff)
 			}
 		}
+		stands, err1 := mappings.ReadTriage(d.Source)
+		told, err2 := mappings.ReadNotifications(d.Source)
+		if diff := cmp.Diff(w.triaged[d.ID], stands.History); diff != "" || err1 != nil {
+			v.wrong(&v.other, "alert %s: error %v, history (-want +got):\n%s", d.ID, err1, diff)
+		}
+		if diff := cmp.Diff(w.told[d.ID], told); diff != "" || err2 != nil {
+			v.wrong(&v.other, "alert %s: error %v, notifications (-want +got):\n%s", d.ID, err2, diff)
+		}
 	}
 }
 

@@ -177,8 +177,9 @@ func TestEveryCall(t *testing.T) {
 	}
 }
 
-// TestAnalystAtEveryCall lets an analyst close or delete an alert between any
-// two calls of the runs of a small history.
+// TestAnalystAtEveryCall lets an analyst close or delete an alert, or work on it
+// through stitch, or the notifier note something, between any two calls of the
+// runs of a small history.
 func TestAnalystAtEveryCall(t *testing.T) {
 	all := subjects(t)
 	const calls = 50 // more than a run of the small history makes
@@ -187,9 +188,12 @@ func TestAnalystAtEveryCall(t *testing.T) {
 	histories := 0
 	for _, run := range h.Processes[2:] {
 		for call := range ms(calls) {
-			for _, deed := range []Deed{{Kind: Close}, {Kind: Close, Alert: 1}, {Kind: Delete}, {Kind: Delete, Alert: 1}} {
+			for _, deed := range []Deed{{Kind: Close}, {Kind: Close, Alert: 1}, {Kind: Delete}, {Kind: Delete, Alert: 1}, {Kind: Triage}, {Kind: Told}} {
 				deed.At = run.Start + call*run.Pace
 				h.Deeds = []Deed{deed}
+				if deed.Kind == Triage { // a comment first, then other states
+					h.Deeds = []Deed{deed, deed, deed, deed}
+				}
 				v := judged(t, all, h)
 				histories++
 				total.add(v)

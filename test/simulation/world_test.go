@@ -29,8 +29,10 @@ type world struct {
 
 	store *store
 
-	analyst map[string]object // by alert: the fields the analyst set
-	removed map[string]string // by alert: its chain when the analyst deleted it last
+	analyst map[string]object                  // by alert: the fields the analyst set
+	triaged map[string][]mappings.Action       // by alert: what was done through stitch
+	told    map[string][]mappings.Notification // by alert
+	removed map[string]string                  // by alert: its chain when the analyst deleted it last
 	// remembered is the chain of each alert when its evidence was noted in the
 	// state. Whoever deletes an alert before that, because a run was killed or
 	// stands still just then, may see it come back.
@@ -57,7 +59,7 @@ func newWorld(t testing.TB, all map[string]*subject, h History) *world {
 	w := &world{
 		t: t, now: math.MinInt64, ahead: map[string]ms{}, unnoticed: map[string]bool{}, late: map[string]int64{},
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
-		store: newStore(), analyst: map[string]object{}, removed: map[string]string{}, remembered: map[string]string{},
+		store: newStore(), analyst: map[string]object{}, triaged: map[string][]mappings.Action{}, told: map[string][]mappings.Notification{}, removed: map[string]string{}, remembered: map[string]string{},
 		retention: h.Retention, forgotten: map[string]bool{},
 	}
 	for _, name := range h.names() {
@@ -231,6 +233,8 @@ func (w *world) do(d Deed) {
 		w.store.delete(doc, w.now)
 		w.removed[doc.ID] = w.chain(doc.Source)
 		delete(w.analyst, doc.ID)
+		delete(w.triaged, doc.ID)
+		delete(w.told, doc.ID)
 		return
 	}
 	source := w.decode(doc.Source)
@@ -239,6 +243,12 @@ func (w *world) do(d Deed) {
 	}
 	field, value := "kibana.alert.workflow_status", any("closed")
 	switch d.Kind {
+	case Triage:
+		w.triage(doc, d)
+		return
+	case Told:
+		w.tell(doc)
+		return
 	case Tag:
 		field, value = "kibana.alert.workflow_tags", []any{"seen"}
 	case Note:
@@ -268,7 +278,7 @@ func (w *world) content(raw json.RawMessage) string {
 		w.t.Fatal(err)
 	}
 	o := w.decode(raw)
-	for _, field := range []string{"kibana.alert.workflow_status", "kibana.alert.workflow_tags", "analyst"} {
+	for _, field := range append(workflowFields(), "kibana.alert.workflow_tags", "analyst") {
 		delete(o, field)
 	}
 	if stitch, ok := o["stitch"].(object); ok {
