@@ -129,6 +129,7 @@ func (b *bulk) flush(ctx context.Context) error {
 			return nil
 		}
 		wait := retry.wait(attempt, 0)
+		b.c.transport.retrying()
 		b.c.transport.log.WarnContext(ctx, "writes put off by the engine, trying again",
 			"writes", len(items), "attempt", attempt, "wait", wait)
 		if err := sleep(ctx, wait); err != nil {

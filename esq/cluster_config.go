@@ -28,7 +28,10 @@ type Config struct {
 	UserAgent          string        // "stitch" if empty
 	Timeout            time.Duration // of one attempt at one request; 2 minutes if 0
 	Retry              Retry
-	Logger             *slog.Logger // nil for none
+	// Retrying, if set, is told whenever a request is about to be repeated, by
+	// several goroutines at once.
+	Retrying func()
+	Logger   *slog.Logger // nil for none
 	// Transport carries the requests instead of HTTP, for tests; nil otherwise.
 	Transport http.RoundTripper
 }
@@ -87,11 +90,15 @@ func (c Config) transport() (transport, error) {
 		return transport{}, fmt.Errorf("set up transport: %w", err)
 	}
 	t := transport{
-		perform: client, timeout: cmp.Or(c.Timeout, 2*time.Minute), retry: c.Retry.orDefaults(), log: c.Logger,
+		retrying: c.Retrying,
+		perform:  client, timeout: cmp.Or(c.Timeout, 2*time.Minute), retry: c.Retry.orDefaults(), log: c.Logger,
 		secrets: secrets{c.Password, url.QueryEscape(c.Password), url.PathEscape(c.Password), c.APIKey},
 	}
 	if c.Username != "" {
 		t.secrets = append(t.secrets, base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password)))
+	}
+	if t.retrying == nil {
+		t.retrying = func() {}
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)

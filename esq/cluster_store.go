@@ -40,6 +40,7 @@ func (c *Cluster) getStarted(ctx context.Context, refs []Ref) ([]Document, error
 			return docs, err
 		}
 		wait := retry.wait(attempt, 0)
+		c.transport.retrying()
 		c.transport.log.WarnContext(ctx, "index is starting, trying again", "attempt", attempt, "wait", wait, "err", err)
 		if err := sleep(ctx, wait); err != nil {
 			return nil, fmt.Errorf("get: %w", err)

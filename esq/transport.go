@@ -17,11 +17,12 @@ import (
 // A transport carries requests to a cluster: one time-out, one retry policy
 // and one way to read errors for all of them.
 type transport struct {
-	perform esapi.Transport
-	timeout time.Duration // of one attempt
-	retry   Retry
-	secrets secrets
-	log     *slog.Logger
+	perform  esapi.Transport
+	timeout  time.Duration // of one attempt
+	retry    Retry
+	secrets  secrets
+	log      *slog.Logger
+	retrying func() // told of each repetition
 }
 
 // A call is one request, and what the transport must know to repeat it.
@@ -53,6 +54,7 @@ func (t *transport) do(ctx context.Context, c call, out any) error {
 			return f.err
 		}
 		wait := t.retry.wait(attempt, f.after)
+		t.retrying()
 		t.log.WarnContext(ctx, "request failed, trying again", "op", c.op, "attempt", attempt, "wait", wait, "err", f.err)
 		if err := sleep(ctx, wait); err != nil {
 			return fmt.Errorf("%w (not tried again: %w)", f.err, err)

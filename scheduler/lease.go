@@ -49,11 +49,12 @@ type tenant struct {
 	log    *slog.Logger
 	holder string
 	period time.Duration
-	by     string // the stitch that writes
+	by     string           // the stitch that writes
+	leased func(LeaseState) // told of it; may be nil
 }
 
 func (s *Scheduler) tenant() tenant {
-	return tenant{s.engine, s.names, s.clock, s.log, s.holder, s.leasePeriod, s.version}
+	return tenant{s.engine, s.names, s.clock, s.log, s.holder, s.leasePeriod, s.version, s.leased}
 }
 
 // newHolder names a scheduler like no other.
@@ -140,12 +141,14 @@ func (t tenant) take(ctx context.Context) (h held, ok bool) {
 			}
 			if h.stored, err = t.write(ctx, doc, t.holder, h.token); err == nil {
 				t.log.LogAttrs(ctx, slog.LevelInfo, "lease taken", slog.String("holder", t.holder), slog.Int64("token", h.token))
+				t.tell(LeaseState{Held: true, Holder: t.holder, Token: h.token})
 				return h, true
 			}
 		}
 		if err != nil && !errors.Is(err, errTaken) {
 			w.complain(ctx, err)
 		}
+		t.tell(stateOf(lease, err))
 		select {
 		case <-ctx.Done():
 		case <-t.clock.After(t.period / 3):
@@ -202,6 +205,7 @@ func (t tenant) keep(ctx context.Context, h held) (held, error) {
 		switch {
 		case err == nil:
 			h.stored, h.since = stored, begun
+			t.tell(LeaseState{Held: true, Holder: t.holder, Token: h.token})
 		case ctx.Err() != nil:
 			// Whether this one was written is not known; the next holder finds out.
 			return h, nil
@@ -209,6 +213,8 @@ func (t tenant) keep(ctx context.Context, h held) (held, error) {
 			return h, err
 		case t.clock.Now().Sub(h.since) >= t.period:
 			return h, fmt.Errorf("not renewed for %v: %w", t.period, err)
+		default:
+			t.tell(LeaseState{Held: true, Holder: t.holder, Token: h.token, Err: err})
 		}
 	}
 }
@@ -240,9 +246,11 @@ func (t tenant) renew(ctx context.Context, h held) (esq.Document, error) {
 // give gives the lease back, so that the next one need not wait for it.
 func (t tenant) give(ctx context.Context, h held) {
 	if _, err := t.write(ctx, h.stored, "", h.token); err != nil {
+		t.tell(LeaseState{Holder: t.holder, Token: h.token, Err: err})
 		t.log.LogAttrs(ctx, slog.LevelWarn, "lease not given back, it will run out", slog.Any("err", err))
 		return
 	}
+	t.tell(LeaseState{Token: h.token})
 	t.log.LogAttrs(ctx, slog.LevelInfo, "lease given back", slog.Int64("token", h.token))
 }
 

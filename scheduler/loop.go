@@ -67,10 +67,12 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 	keeping, release := context.WithCancel(holding)
 	defer release()
 	kept := make(chan bool)
+	token := h.token // which stays, while the rest of h is the keeper's
 	go func() {
 		var err error
 		if h, err = t.keep(keeping, h); err != nil {
 			s.log.LogAttrs(ctx, slog.LevelError, "lease lost, runs in hand are abandoned", slog.Int64("token", h.token), slog.Any("err", err))
+			t.tell(LeaseState{Token: h.token, Err: err})
 			stop()
 			lose()
 		}
@@ -79,6 +81,9 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 	places := make(chan struct{}, s.concurrency)
 	s.withGrace(starting, holding, func(work context.Context, wg *sync.WaitGroup) {
 		wg.Go(func() { s.tend(starting, work, places, wg) })
+		if s.heartbeat > 0 {
+			wg.Go(func() { s.beat(starting, token) })
+		}
 		if s.beside != nil {
 			wg.Go(func() { s.beside(starting, work) })
 		}

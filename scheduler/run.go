@@ -31,7 +31,12 @@ const maxBacklog = 8
 //
 // With last set, now is a due time whatever the schedule says.
 func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *RuleSummary) (next time.Time, more bool, err error) {
+	t := r.beginTurn(rule)
+	defer func() { r.endTurn(t, next, err) }()
 	e, now, err := r.open(ctx, rule)
+	if err == nil {
+		r.noteTurn(t, e.ledger)
+	}
 	if err != nil {
 		sum.Err = err
 		r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(ruleAttrs(rule), slog.Any("err", err))...)
@@ -55,6 +60,8 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 		v := &visit{runner: r, rule: rule, slice: w, until: until, now: now, last: last && i == len(todo)-1, first: i == 0, entry: e}
 		report := v.run(ctx)
 		e = v.entry
+		t.Runs++
+		r.noteTurn(t, e.ledger)
 		sum.add(report)
 		r.logReport(ctx, report)
 		r.observe(report)

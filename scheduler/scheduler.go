@@ -46,6 +46,13 @@ type Options struct {
 	// Observe, if set, is told of every evaluation when it is over, one at a
 	// time.
 	Observe func(Report)
+	// Turned, if set, is told of every look at a rule when it is over, due or not,
+	// and Leased of every look at the lease; by several goroutines at once.
+	Turned func(Turn)
+	Leased func(LeaseState)
+	// Heartbeat is how often the holder of the lease writes that it lives; never
+	// if zero.
+	Heartbeat time.Duration
 	// Beside, if set, runs beside the rules while [Scheduler.Run] holds the lease.
 	// It returns when starting is done, after what it has in hand, and at once
 	// when work is.
@@ -91,6 +98,10 @@ type Scheduler struct {
 
 	observing sync.Mutex
 	observer  func(Report)
+	turned    func(Turn)       // may be nil
+	leased    func(LeaseState) // may be nil
+	progress  progress
+	heartbeat time.Duration // not positive: none
 
 	complaining sync.Mutex
 	complaint   string // what was logged last of state that cannot be deleted
@@ -103,6 +114,7 @@ func New(o Options) *Scheduler {
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
 		version: o.Version, months: o.Months, alertsKept: o.AlertRetention,
 		beside: o.Beside, users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
+		turned: o.Turned, leased: o.Leased, heartbeat: o.Heartbeat,
 	}
 	if s.clock == nil {
 		s.clock = SystemClock{}

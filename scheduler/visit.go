@@ -267,12 +267,12 @@ func (v *visit) keep(ctx context.Context, w rules.Window, result *rules.Result) 
 	counts, err := writer.write(ctx, v.documents(alerts))
 	v.report.Alerts.add(counts)
 	if err != nil {
-		return nil, err
+		return nil, unwritten(err)
 	}
 	retracted, err := writer.retract(ctx, v.rule, w, v.closing.judged(without(there, alerts)), v.clock.Now())
 	v.report.Alerts.Retracted += len(retracted)
 	if err != nil || !v.rule.Windowed {
-		return nil, err
+		return nil, unwritten(err)
 	}
 	// An alert is that of the newest window in which it holds. If that is not
 	// this one any more, it may be an older one.
@@ -388,7 +388,7 @@ func (v *visit) close(ctx context.Context) error {
 	covered.cover(v.slice)
 	v.report.CoveredUntil = covered.coveredUntil()
 	if err := v.record(ctx, v.report); err != nil {
-		return err
+		return unwritten(err)
 	}
 	e, err := v.book.change(ctx, v.rule, v.entry, v.clock.Now(), func(l *ledger) {
 		l.cover(v.slice)
