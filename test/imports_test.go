@@ -20,38 +20,13 @@ var anything = []string{"*"}
 // and so is what lies below test. A package that is not listed may import none.
 func imports() map[string][]string {
 	return map[string][]string{
-<<<<<<< HEAD
-		"cmd/stitch":       anything,
-		"cmd/stitch/demo":  {},
-		"cmd/stitch/page":  {"rules", "rules/explain", "scheduler", "scheduler/triage", "mappings", "esq"},
-		"scheduler":        {"rules", "rules/people", "rules/sequence", "esq", "mappings"},
-		"scheduler/triage": {"esq", "mappings"},
-		"scheduler/notify": {"rules", "rules/schema", "esq", "mappings"},
-		"mappings":         {"esq"},
-		"rules":            {"rules/people", "rules/schema", "rules/sequence", "esq", "esq/eql", "esq/kuery"},
-		"rules/people":     {"esq", "esq/eql"},
-		"rules/format":     {},
-		"rules/schema":     {},
-		"rules/ruletest":   {"rules", "rules/schema", "scheduler", "mappings", "esq", "esq/eql", "esq/kuery", "esq/memory"},
-		"rules/elastic":    {"rules/format"},
-		"rules/lint":       {"rules", "esq/eql", "esq/kuery"},
-		"rules/sequence":   {"esq", "esq/eql"},
-		"rules/doctor":     {"rules", "esq"},
-		"rules/explain":    {"rules", "esq", "esq/eql"},
-		"deploy/sbom":      {},
-		"esq":              {},
-		"esq/kuery":        {"esq"},
-		"esq/eql":          {"esq"},
-		"esq/memory":       {"esq"},
-
-		"mappings/dashboards": {"mappings"},
-=======
 		"cmd/stitch":        anything,
 		"cmd/stitch/demo":   {},
+		"cmd/stitch/page":   {"rules", "rules/explain", "scheduler", "scheduler/triage", "mappings", "esq"},
 		"scheduler":         {"rules", "rules/people", "rules/sequence", "esq", "mappings"},
+		"scheduler/metrics": {"scheduler", "rules", "esq"},
 		"scheduler/triage":  {"esq", "mappings"},
 		"scheduler/notify":  {"rules", "rules/schema", "esq", "mappings"},
-		"scheduler/metrics": {"scheduler", "rules", "esq"},
 		"mappings":          {"esq"},
 		"rules":             {"rules/people", "rules/schema", "rules/sequence", "esq", "esq/eql", "esq/kuery"},
 		"rules/people":      {"esq", "esq/eql"},
@@ -63,11 +38,13 @@ func imports() map[string][]string {
 		"rules/sequence":    {"esq", "esq/eql"},
 		"rules/doctor":      {"rules", "esq"},
 		"rules/explain":     {"rules", "esq", "esq/eql"},
+		"deploy/sbom":       {},
 		"esq":               {},
 		"esq/kuery":         {"esq"},
 		"esq/eql":           {"esq"},
 		"esq/memory":        {"esq"},
->>>>>>> 5ef611e (scheduler: tells of turns, of the lease and of progress, and writes a heartbeat; scheduler/metrics counts them for Prometheus)
+
+		"mappings/dashboards": {"mappings"},
 	}
 }
 
