@@ -128,11 +128,11 @@ func (b bootstrap) lookLifecycle(ctx context.Context, s Setup) (lifecycle, error
 		if err != nil {
 			return out, err
 		}
-		list, err := months.list(ctx)
+		list, err := months.list(ctx, p.alerts)
 		if err != nil {
 			return out, err
 		}
-		attached, err := k.attach(ctx, p, ofKind(list, p.alerts))
+		attached, err := k.attach(ctx, p, list)
 		if err != nil {
 			return out, err
 		}
@@ -146,14 +146,4 @@ func (b bootstrap) lookLifecycle(ctx context.Context, s Setup) (lifecycle, error
 		out.before = append(out.before, k.put(p, Change{name, action}))
 	}
 	return out, nil
-}
-
-func ofKind(list []Month, alerts bool) []Month {
-	var out []Month
-	for _, m := range list {
-		if m.Alerts == alerts {
-			out = append(out, m)
-		}
-	}
-	return out
 }

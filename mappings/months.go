@@ -32,11 +32,12 @@ type Months struct {
 	Names  Names
 }
 
-// List returns the open monthly indices, sorted by name. What is not named
-// exactly as stitch names its indices is none of them. Where it cannot be
-// found out whether the cluster looks after an index, there is an error.
-func (m Months) List(ctx context.Context) ([]Month, error) {
-	list, err := m.list(ctx)
+// List returns the open monthly indices of alerts, or those of run records,
+// sorted by name. What is not named exactly as stitch names its indices is none
+// of them. Where it cannot be found out whether the cluster looks after an
+// index, there is an error.
+func (m Months) List(ctx context.Context, alerts bool) ([]Month, error) {
+	list, err := m.list(ctx, alerts)
 	if err != nil {
 		return nil, err
 	}
@@ -54,31 +55,33 @@ func (m Months) List(ctx context.Context) ([]Month, error) {
 
 // list is List, but that ISM's policies are not in it: these are in no setting
 // of the indices.
-func (m Months) list(ctx context.Context) ([]Month, error) {
+func (m Months) list(ctx context.Context, alerts bool) ([]Month, error) {
+	pattern := m.Names.RunPattern()
+	if alerts {
+		pattern = m.Names.AlertPattern()
+	}
+	var found map[string]struct {
+		Settings map[string]any `json:"settings"`
+	}
+	err := m.Admin.Do(ctx, http.MethodGet, "/"+pattern+"/_settings?flat_settings=true", nil, &found)
+	if err != nil && !isMissing(err) {
+		return nil, fmt.Errorf("list indices %s: %w", pattern, err)
+	}
 	var all []Month
-	for _, pattern := range []string{m.Names.AlertPattern(), m.Names.RunPattern()} {
-		var found map[string]struct {
-			Settings map[string]any `json:"settings"`
+	for _, index := range slices.Sorted(maps.Keys(found)) {
+		month, ok := m.Names.Month(index)
+		if !ok {
+			continue
 		}
-		err := m.Admin.Do(ctx, http.MethodGet, "/"+pattern+"/_settings?flat_settings=true", nil, &found)
-		if err != nil && !isMissing(err) {
-			return nil, fmt.Errorf("list indices %s: %w", pattern, err)
+		setting := found[index].Settings
+		created, _ := setting["index.creation_date"].(string)
+		ms, err := strconv.ParseInt(created, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("list indices %s: when %s was made: %w", pattern, index, err)
 		}
-		for _, index := range slices.Sorted(maps.Keys(found)) {
-			month, ok := m.Names.Month(index)
-			if !ok {
-				continue
-			}
-			setting := found[index].Settings
-			created, _ := setting["index.creation_date"].(string)
-			ms, err := strconv.ParseInt(created, 10, 64)
-			if err != nil {
-				return nil, fmt.Errorf("list indices %s: when %s was made: %w", pattern, index, err)
-			}
-			month.Created = time.UnixMilli(ms).UTC()
-			month.Policy, _ = setting["index.lifecycle.name"].(string)
-			all = append(all, month)
-		}
+		month.Created = time.UnixMilli(ms).UTC()
+		month.Policy, _ = setting["index.lifecycle.name"].(string)
+		all = append(all, month)
 	}
 	return all, nil
 }

@@ -63,6 +63,8 @@ const (
 	mayMakeIndex                   // have an index made by writing to it
 	mayAddFields                   // have fields added by writing a document that has them
 	mayInspect                     // read the mapping of an index
+	mayListIndices                 // read the settings of indices
+	mayDeleteIndex                 // delete whole indices
 	mayPutTemplates                // read and put index templates
 	mayPrepare                     // create an index, add fields to its mapping
 )
@@ -89,7 +91,7 @@ func (n Names) uses(sources []string) []use {
 			RunRole, "runs rules: stitch run, once, coverage, replay", []ability{mayConnect}, []reach{
 				{sources, []ability{maySearch, mayAskFields}},
 				{alerts, []ability{maySearch, mayGet, mayWrite, mayMakeIndex, mayAddFields}},
-				{runs, []ability{maySearch, mayWrite, mayDelete, mayMakeIndex}},
+				{runs, []ability{maySearch, mayWrite, mayDelete, mayMakeIndex, mayListIndices, mayDeleteIndex}},
 				{state, []ability{maySearch, mayGet, mayWrite, mayDelete, mayInspect}},
 			},
 		},
@@ -135,6 +137,8 @@ func wordsOf(family string) (words, error) {
 			mayMakeIndex:    {index: []string{"auto_configure"}},
 			mayAddFields:    {index: []string{"auto_configure"}},
 			mayInspect:      {index: []string{"view_index_metadata"}},
+			mayListIndices:  {index: []string{"view_index_metadata"}},
+			mayDeleteIndex:  {index: []string{"delete_index"}},
 			mayPutTemplates: {cluster: []string{"manage_index_templates"}},
 			mayPrepare:      {index: []string{"create_index", "indices:admin/mapping/put"}},
 		}, nil
@@ -149,6 +153,8 @@ func wordsOf(family string) (words, error) {
 			mayMakeIndex:    {index: []string{"indices:admin/create"}},
 			mayAddFields:    {index: []string{"indices:admin/mapping/put"}},
 			mayInspect:      {index: []string{"indices:admin/mappings/get"}},
+			mayListIndices:  {index: []string{"indices:monitor/settings/get"}},
+			mayDeleteIndex:  {index: []string{"indices:admin/delete"}},
 			mayPutTemplates: {cluster: []string{"indices:admin/index_template/get", "indices:admin/index_template/put"}},
 			mayPrepare:      {index: []string{"indices:admin/create", "indices:admin/mapping/put"}},
 		}, nil

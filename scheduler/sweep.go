@@ -13,9 +13,9 @@ import (
 
 // Months lists and deletes stitch's monthly indices. [mappings.Months] does.
 type Months interface {
-	// List returns them all, each with the policy by which the cluster looks
-	// after it.
-	List(ctx context.Context) ([]mappings.Month, error)
+	// List returns those of alerts, or those of run records, each with the policy
+	// by which the cluster looks after it.
+	List(ctx context.Context, alerts bool) ([]mappings.Month, error)
 	// Delete deletes one of those that were listed.
 	Delete(ctx context.Context, m mappings.Month) error
 }
@@ -39,42 +39,48 @@ func (h *hourly) due(now time.Time) bool {
 // sweep deletes monthly indices that have wholly passed their retention, where
 // the cluster does not do so itself. That it cannot is logged once.
 func (r runner) sweep(ctx context.Context, now time.Time) {
-	months, err := r.months.List(ctx)
+	for _, alerts := range []bool{false, true} {
+		retention := r.retention
+		if alerts {
+			retention = r.alertsKept
+		}
+		if retention <= 0 {
+			continue
+		}
+		if err := r.sweepKind(ctx, alerts, now.Add(-retention)); err != nil && ctx.Err() == nil {
+			r.complain(ctx, err)
+		}
+	}
+}
+
+func (r runner) sweepKind(ctx context.Context, alerts bool, cutoff time.Time) error {
+	months, err := r.months.List(ctx, alerts)
+	if err != nil {
+		return err
+	}
 	for _, m := range months {
-		var passed bool
-		if passed, err = r.passed(ctx, m, now); err != nil {
-			break
+		passed, err := r.passed(ctx, m, cutoff)
+		if err != nil {
+			return err
 		}
 		if !passed {
 			continue
 		}
-		if err = r.months.Delete(ctx, m); err != nil {
-			break
+		if err := r.months.Delete(ctx, m); err != nil {
+			return err
 		}
-		r.log.LogAttrs(ctx, slog.LevelInfo, "old index deleted", slog.String("index", m.Index),
-			slog.Duration("retention", r.kept(m)), slog.Time("created", m.Created))
+		r.log.LogAttrs(ctx, slog.LevelInfo, "old index deleted",
+			slog.String("index", m.Index), slog.Time("created", m.Created), slog.Time("older_than", cutoff))
 	}
-	if err != nil && ctx.Err() == nil {
-		r.complain(ctx, err)
-	}
-}
-
-// kept is how long documents of a month are kept.
-func (r runner) kept(m mappings.Month) time.Duration {
-	if m.Alerts {
-		return r.alertsKept
-	}
-	return r.retention
+	return nil
 }
 
 // passed reports whether an index can go as a whole: its month ended, and it
-// was made, before the retention; nothing is in it that is to be kept; and
+// was made, before the cutoff; nothing is in it that is to be kept; and
 // nobody else sees to it. Of run records nothing at all may be in it: those that
 // are old were deleted one by one, and those that still say something moved.
-func (r runner) passed(ctx context.Context, m mappings.Month, now time.Time) (bool, error) {
-	retention := r.kept(m)
-	cutoff := now.Add(-retention)
-	if retention <= 0 || m.Policy != "" || m.End.After(cutoff) || m.Created.After(cutoff) {
+func (r runner) passed(ctx context.Context, m mappings.Month, cutoff time.Time) (bool, error) {
+	if m.Policy != "" || m.End.After(cutoff) || m.Created.After(cutoff) {
 		return false, nil
 	}
 	var inside esq.Query = esq.MatchAll{}

@@ -34,7 +34,7 @@ type calendar struct {
 
 var _ scheduler.Months = (*calendar)(nil)
 
-func (c *calendar) List(context.Context) ([]mappings.Month, error) {
+func (c *calendar) List(_ context.Context, alerts bool) ([]mappings.Month, error) {
 	c.listed++
 	if c.err != nil {
 		return nil, c.err
@@ -43,7 +43,7 @@ func (c *calendar) List(context.Context) ([]mappings.Month, error) {
 	var out []mappings.Month
 	for _, index := range slices.Sorted(maps.Keys(c.seen)) {
 		m, ok := mappings.Names{}.Month(index)
-		if !ok {
+		if !ok || m.Alerts != alerts {
 			continue
 		}
 		m.Created, m.Policy = m.Start, c.policy[index]
