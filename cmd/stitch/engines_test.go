@@ -57,7 +57,12 @@ func TestClusters(t *testing.T) {
 
 		on("check", "--measure", folder).want(t, exitFine, " rules, no problems", "")
 
-		r := on("once", "--rules", folder)
+		told := newHook(t)
+		r := on("once", "--rules", folder, "--notifications", told.routes)
+		r.want(t, exitFine, "notified siem: 2 sent\n", "msg=notified route=siem ")
+		if got := told.keys(); len(got) != 2 {
+			t.Errorf("notified: %q", got)
+		}
 		r.want(t, exitFine, "ran      Mass download carried off on a USB drive: 1 new, 0 updated, 0 unchanged\n", "run done")
 		written := stored(t, e, mappings.Names{}.AlertPattern())
 		if diff := cmp.Diff(wantAlerts(), summaryOf(written)); diff != "" {
@@ -67,6 +72,7 @@ func TestClusters(t *testing.T) {
 			if drawing := drawn(t, decoded(t, d.Source)); !strings.Contains(drawing, "marta.oliveira") {
 				t.Errorf("the timeline of %s does not say who:\n%s", d.ID, drawing)
 			}
+			on("alerts", "show", d.ID).want(t, exitFine, "  told     siem of the created: sent ", "")
 		}
 		for _, d := range written {
 			on("explain", "--why", d.ID, "--rules", folder).want(t, exitFine, "# the rule finds it again, with as many documents of each stage\n", "")
@@ -112,7 +118,8 @@ func TestClusters(t *testing.T) {
 }
 
 // contents are alerts without the run and the window that looked at them last:
-// on a slow machine a minute may pass, and a window with it.
+// on a slow machine a minute may pass, and a window with it. A search may not
+// show yet who was told of them.
 func contents(t *testing.T, alerts []esq.Document) map[string]object {
 	t.Helper()
 	out := map[string]object{}
@@ -121,6 +128,7 @@ func contents(t *testing.T, alerts []esq.Document) map[string]object {
 		stitch, _ := content["stitch"].(map[string]any)
 		delete(stitch, "ticket")
 		delete(stitch, "window")
+		delete(stitch, "notifications")
 		out[a.ID] = content
 	}
 	return out

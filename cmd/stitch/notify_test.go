@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -79,7 +81,7 @@ func TestOnceNotifies(t *testing.T) {
 	on := call{env: map[string]string{"CHAT": "ntfy://127.0.0.1/topic"}}
 	on.run(t, "once", "--url", f.URL, "--rules", write(t, "rule.toml", eventRule), "--notifications", file).
 		want(t, exitFine, "ran      Any event: 0 new, 0 updated, 0 unchanged\nnotified siem: 0 sent\nnotified chat: 0 sent\n", "run done")
-	if !strings.Contains(f.all(), `detections-stitch.state/route-siem {"kind":"route","format":1,"route":"siem","from":"`) {
+	if !strings.Contains(f.all(), `detections-stitch.state/route-siem {"kind":"route","format":1,"route":"siem","spans":[{"from":"`) {
 		t.Errorf("from when on routes are told is not kept:\n%s", f.all())
 	}
 }
@@ -92,4 +94,33 @@ func TestWrongRoutes(t *testing.T) {
 		call{}.run(t, command, "--url", newFake(t, nil).URL, "--notifications", file).
 			want(t, exitUsage, "", file+":1: a route needs service_file or service_env")
 	}
+}
+
+// hook is a webhook that takes everything, and the file of a route to it.
+type hook struct {
+	routes string
+	mu     sync.Mutex
+	ids    []string
+}
+
+func newHook(t *testing.T) *hook {
+	t.Helper()
+	h := &hook{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.ids = append(h.ids, r.Header.Get("webhook-id"))
+	}))
+	t.Cleanup(server.Close)
+	h.routes = write(t, "routes.toml", "[[route]]\nname = 'siem'\nwebhook = '"+server.URL+"'\nsecret_file = 'secret'\n")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(h.routes), "secret"), []byte(hookSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *hook) keys() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.ids)
 }

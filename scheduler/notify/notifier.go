@@ -207,7 +207,7 @@ func (n *Notifier) flush(ctx, limited context.Context, r *Route) Flushed {
 // first run are told.
 func (n *Notifier) Prepare(ctx context.Context) error {
 	for _, r := range n.routes {
-		if _, _, err := n.readWatermark(ctx, r.Name); err != nil {
+		if _, _, err := n.readWatermark(ctx, r); err != nil {
 			return err
 		}
 	}

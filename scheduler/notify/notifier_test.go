@@ -3,11 +3,13 @@ package notify
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/mappings"
 )
 
@@ -96,6 +98,41 @@ func TestRoutesChoose(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// A route that is to be told of more from now on is not told of all the past, and
+// what it was to be told before and was not, it is told still.
+func TestRouteThatChooses(t *testing.T) {
+	w := newWorld(t)
+	s := &fakeService{fail: func() error { return failed("down") }}
+	route := newRoute(t, "soc", s)
+	step := func(id string, severities ...string) {
+		w.pass(time.Hour)
+		route.Severities = severities
+		n := w.notifier(route)
+		w.create(id+"-low", "low")
+		w.create(id+"-high", "high")
+		w.sweepAll(n)
+	}
+	step("a", "high")
+	step("b", "low", "high")
+	step("c", "high")
+	step("d", "low", "high")
+	s.fail = nil
+	w.pass(time.Hour)
+	w.sweepAll(w.notifier(route))
+	want := []string{"a-high_created", "b-high_created", "b-low_created", "c-high_created", "d-high_created", "d-low_created"}
+	if diff := cmp.Diff(want, s.sorted()); diff != "" {
+		t.Error(diff)
+	}
+	w.putAny(esq.Ref{Index: w.names.State(), ID: "route-soc"}, `{"kind":"route"}`)
+	if err := w.notifier(route).Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "detections-stitch.state/route-soc is not as stitch wrote it: delete it") {
+		t.Error(err)
+	}
+	w.putAny(esq.Ref{Index: w.names.State(), ID: "route-soc"}, `{"kind":"route","format":7}`)
+	if err := w.notifier(route).Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "is from a newer stitch") {
+		t.Error(err)
 	}
 }
 
@@ -271,7 +308,9 @@ func TestNotedLater(t *testing.T) {
 func TestFlush(t *testing.T) {
 	w := newWorld(t)
 	s := &fakeService{}
-	n := w.notifier(newRoute(t, "soc", s))
+	route := newRoute(t, "soc", s)
+	route.Concurrency = 4
+	n := w.notifier(route)
 	for i := range 250 {
 		w.create(string(rune('a'+i%26))+string(rune('a'+i/26)), "high")
 	}

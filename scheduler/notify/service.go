@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
@@ -117,7 +118,7 @@ func (s *service) outcome(err error) (string, error) {
 	out := failed("%s", s.redact.text(err.Error()))
 	var answered jsonclient.Error
 	if errors.As(err, &answered) && answered.StatusCode > 0 {
-		out.Refused = statusError(answered.StatusCode, "").Refused
+		out.Refused = statusError(answered.StatusCode, "", time.Time{}).Refused
 	}
 	return "", out
 }

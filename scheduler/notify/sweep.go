@@ -85,7 +85,7 @@ func (s *sweeper) readMark(ctx context.Context) error {
 	if s.mark != nil {
 		return nil
 	}
-	w, doc, err := s.readWatermark(ctx, s.route.Name)
+	w, doc, err := s.readWatermark(ctx, s.route)
 	if err == nil {
 		s.mark, s.doc = &w, doc
 	}
@@ -130,18 +130,6 @@ const (
 // told is the word that stands on an alert for what a route knows of it.
 func (r *Route) told(what string) string { return r.Name + ":" + what }
 
-// base accepts the alerts that concern the route.
-func (s *sweeper) base() []esq.Query {
-	queries := []esq.Query{esq.Range{Field: "event.created", GTE: esq.Str(mappings.Time(s.mark.From))}}
-	if len(s.route.Rules) > 0 {
-		queries = append(queries, esq.Terms{Field: "rule.id", Values: texts(s.route.Rules)})
-	}
-	if len(s.route.Severities) > 0 {
-		queries = append(queries, esq.Terms{Field: "kibana.alert.severity", Values: texts(s.route.Severities)})
-	}
-	return queries
-}
-
 func texts(list []string) []esq.Value {
 	values := make([]esq.Value, len(list))
 	for i, text := range list {
@@ -157,12 +145,12 @@ func (s *sweeper) query(kind Kind) esq.Query {
 	switch kind {
 	case Retracted:
 		told := texts([]string{s.route.told(knowsActive), s.route.told(knowsPerhaps)})
-		return esq.And(append(s.base(), retracted, esq.Terms{Field: "stitch.notifications.told", Values: told})...)
+		return esq.And(s.mark.query(), retracted, esq.Terms{Field: "stitch.notifications.told", Values: told})
 	case Updated:
 		since := s.mark.Updates.Add(-slack)
-		return esq.And(append(s.base(), esq.Not(retracted), esq.Range{Field: "stitch.updated", GTE: esq.Str(mappings.Time(since))})...)
+		return esq.And(s.mark.query(), esq.Not(retracted), esq.Range{Field: "stitch.updated", GTE: esq.Str(mappings.Time(since))})
 	}
-	return esq.And(append(s.base(), esq.Not(retracted), esq.Not(active))...)
+	return esq.And(s.mark.query(), esq.Not(retracted), esq.Not(active))
 }
 
 // dealtWith reports whether an alert was looked at just now.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -17,13 +18,30 @@ type watermark struct {
 	Kind   string `json:"kind"`
 	Format int    `json:"format"`
 	Route  string `json:"route"`
-	// From is when the route was there first. Alerts that were written before are
-	// not told.
-	From time.Time `json:"from"`
+	// Spans say which alerts were chosen from when on, the first since the route
+	// was there and the last until now. An alert that was not chosen when it was
+	// written is not told later, so that a route that is told of more from now on
+	// is not told of all the past.
+	Spans []span `json:"spans"`
 	// Updates is until when every change of an alert has been looked at, and told
 	// where it was to be.
 	Updates time.Time `json:"updates"`
 }
+
+// span is what a route chose from a time on.
+type span struct {
+	From       time.Time `json:"from"`
+	Rules      []string  `json:"rules"`      // none: all
+	Severities []string  `json:"severities"` // none: all
+}
+
+func (s span) chooses(other span) bool {
+	return slices.Equal(s.Rules, other.Rules) && slices.Equal(s.Severities, other.Severities)
+}
+
+// maxSpans bounds how often what is chosen may change before the first of it is
+// forgotten.
+const maxSpans = 100
 
 const (
 	watermarkKind   = "route"
@@ -34,26 +52,24 @@ func (n *Notifier) watermarkRef(route string) esq.Ref {
 	return esq.Ref{Index: n.names.State(), ID: "route-" + route}
 }
 
-// readWatermark reads the watermark of a route, and makes it if there is none.
-func (n *Notifier) readWatermark(ctx context.Context, route string) (watermark, esq.Document, error) {
-	ref := n.watermarkRef(route)
+// readWatermark reads the watermark of a route, brought up to what the route
+// chooses now; it is made if there is none.
+func (n *Notifier) readWatermark(ctx context.Context, r *Route) (watermark, esq.Document, error) {
+	ref := n.watermarkRef(r.Name)
 	for range maxAttempts {
 		doc, err := n.get(ctx, ref)
 		if err != nil {
 			return watermark{}, doc, err
 		}
+		w := watermark{Kind: watermarkKind, Format: watermarkFormat, Route: r.Name, Updates: n.begun}
 		if doc.Found {
-			var w watermark
-			err := json.Unmarshal(doc.Source, &w)
-			if err != nil || w.Kind != watermarkKind || w.Route != route || w.From.IsZero() {
-				return w, doc, fmt.Errorf("%s/%s is not as stitch wrote it: delete it, and the route begins anew", ref.Index, ref.ID)
+			if w, err = decodeWatermark(doc, r.Name); err != nil {
+				return w, doc, err
 			}
-			if w.Format > watermarkFormat {
-				return w, doc, fmt.Errorf("%s/%s is from a newer stitch: use that one", ref.Index, ref.ID)
-			}
+		}
+		if !w.choose(r, n.begun) {
 			return w, doc, nil
 		}
-		w := watermark{watermarkKind, watermarkFormat, route, n.begun, n.begun}
 		written, taken, err := n.writeWatermark(ctx, w, doc)
 		if err != nil {
 			return w, doc, err
@@ -64,6 +80,64 @@ func (n *Notifier) readWatermark(ctx context.Context, route string) (watermark, 
 		return w, written, nil
 	}
 	return watermark{}, esq.Document{}, fmt.Errorf("write %s/%s: another process wrote it in each of %d attempts", ref.Index, ref.ID, maxAttempts)
+}
+
+// decodeWatermark reads a stored watermark. Nothing is guessed from one that is
+// not as stitch wrote it.
+func decodeWatermark(doc esq.Document, route string) (watermark, error) {
+	var w watermark
+	err := json.Unmarshal(doc.Source, &w)
+	switch {
+	case w.Format > watermarkFormat:
+		return w, fmt.Errorf("%s/%s is from a newer stitch: use that one", doc.Index, doc.ID)
+	case err != nil || w.Kind != watermarkKind || w.Route != route || len(w.Spans) == 0:
+		return w, fmt.Errorf("%s/%s is not as stitch wrote it: delete it, and route %s begins anew", doc.Index, doc.ID, route)
+	}
+	return w, nil
+}
+
+// choose notes what a route chooses from now on. It reports whether that is
+// something else than before.
+func (w *watermark) choose(r *Route, now time.Time) bool {
+	next := span{From: now, Rules: append([]string{}, r.Rules...), Severities: append([]string{}, r.Severities...)}
+	slices.Sort(next.Rules)
+	if n := len(w.Spans); n > 0 {
+		last := w.Spans[n-1]
+		if last.chooses(next) {
+			return false
+		}
+		if last.From.After(now) {
+			next.From = last.From
+		}
+	}
+	w.Spans = append(w.Spans, next)
+	w.Spans = w.Spans[max(0, len(w.Spans)-maxSpans):]
+	return true
+}
+
+// query accepts the alerts that were chosen when they were written and still
+// are.
+func (w *watermark) query() esq.Query {
+	var spans []esq.Query
+	for i, s := range w.Spans {
+		created := esq.Range{Field: "event.created", GTE: esq.Str(mappings.Time(s.From))}
+		if i+1 < len(w.Spans) {
+			created.LT = esq.Str(mappings.Time(w.Spans[i+1].From))
+		}
+		spans = append(spans, esq.And(created, s.query()))
+	}
+	return esq.And(esq.Or(spans...), w.Spans[len(w.Spans)-1].query())
+}
+
+func (s span) query() esq.Query {
+	var queries []esq.Query
+	if len(s.Rules) > 0 {
+		queries = append(queries, esq.Terms{Field: "rule.id", Values: texts(s.Rules)})
+	}
+	if len(s.Severities) > 0 {
+		queries = append(queries, esq.Terms{Field: "kibana.alert.severity", Values: texts(s.Severities)})
+	}
+	return esq.And(queries...)
 }
 
 // writeWatermark writes a watermark over the document that was read. taken says

@@ -101,7 +101,7 @@ func (w *webhook) Send(ctx context.Context, m Message) (string, error) {
 	if answer.StatusCode/100 == 2 {
 		return answer.Status, nil
 	}
-	return "", statusError(answer.StatusCode, answer.Header.Get("Retry-After"))
+	return "", statusError(answer.StatusCode, answer.Header.Get("Retry-After"), w.now())
 }
 
 // body is the message as a webhook carries it.
@@ -129,11 +129,14 @@ func (w *webhook) sign(h http.Header, id string, body []byte) {
 // mostAfter is how long a service may ask to be left alone.
 const mostAfter = time.Hour
 
-// statusError is what a status that is no success means.
-func statusError(status int, retryAfter string) *SendError {
+// statusError is what a status that is no success means, and a Retry-After, of
+// seconds or a date.
+func statusError(status int, retryAfter string, now time.Time) *SendError {
 	e := failed("HTTP %d %s", status, http.StatusText(status))
-	if seconds, err := strconv.ParseInt(retryAfter, 10, 64); err == nil && seconds > 0 {
-		e.After = min(time.Duration(min(seconds, int64(mostAfter/time.Second)))*time.Second, mostAfter)
+	if seconds, err := strconv.ParseUint(retryAfter, 10, 64); err == nil {
+		e.After = time.Duration(min(seconds, uint64(mostAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(retryAfter); err == nil {
+		e.After = min(max(at.Sub(now), 0), mostAfter)
 	}
 	switch {
 	case status/100 == 3:

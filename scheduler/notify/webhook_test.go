@@ -193,8 +193,13 @@ func TestWebhookAnswers(t *testing.T) {
 			t.Errorf("%d: %s", status, diff)
 		}
 	}
-	if e := statusError(503, "99999999999"); e.After != time.Hour {
-		t.Errorf("asked for peace for ever: %v", e.After)
+	for header, want := range map[string]time.Duration{
+		"99999999999": time.Hour, "-1": 0, "soon": 0, "": 0, "Tue, 10 Mar 2026 12:00:30 GMT": 30 * time.Second,
+		"Tue, 10 Mar 2026 11:00:30 GMT": 0, "Tue, 10 Mar 2099 11:00:30 GMT": time.Hour,
+	} {
+		if e := statusError(503, header, day); e.After != want {
+			t.Errorf("%q: %v, want %v", header, e.After, want)
+		}
 	}
 }
 

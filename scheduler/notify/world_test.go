@@ -83,6 +83,13 @@ func (w *world) put(id string, source []byte, err error) {
 	}
 }
 
+// putAny writes any document.
+func (w *world) putAny(ref esq.Ref, source string) {
+	if outcomes, err := w.engine.Engine.Bulk(context.Background(), []esq.Write{{Ref: ref, Source: []byte(source)}}, true); err != nil || outcomes[0].Err != nil {
+		w.t.Fatal(outcomes, err)
+	}
+}
+
 func (w *world) create(id, severity string) {
 	source, err := fresh(id, severity, 1, w.clock.Now()).Document()
 	w.put(id, source, err)
