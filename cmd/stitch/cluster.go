@@ -25,6 +25,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 	var c connection
 	var roles rolesFlags
 	var boards dashboardsFlags
+	var there patience
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Prepare a cluster: index templates and the state index",
@@ -48,7 +49,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cluster, err := esq.Open(cmd.Context(), settings.cluster)
+			cluster, err := there.open(cmd.Context(), settings.cluster)
 			if err != nil {
 				return openError(cmd.Context(), err)
 			}
@@ -66,6 +67,7 @@ func bootstrapCommand(s streams) *cobra.Command {
 	c.retentionFlags(cmd)
 	roles.flags(cmd)
 	boards.flags(cmd)
+	there.flag(cmd)
 	return cmd
 }
 

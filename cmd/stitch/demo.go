@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stitchdetect/stitch/cmd/stitch/demo"
-	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/rules"
 )
 
 func demoCommand(s streams) *cobra.Command {
 	var c connection
 	var load bool
+	var there patience
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Find an incident in a made-up day, without a cluster",
@@ -35,7 +35,7 @@ in -demo, with times that end now, and leaves the rules to stitch run.
 			if err != nil {
 				return err
 			}
-			cluster, err := esq.Open(cmd.Context(), settings.cluster)
+			cluster, err := there.open(cmd.Context(), settings.cluster)
 			if err != nil {
 				return openError(cmd.Context(), err)
 			}
@@ -44,6 +44,7 @@ in -demo, with times that end now, and leaves the rules to stitch run.
 	}
 	c.flags(cmd)
 	cmd.Flags().BoolVar(&load, "load", false, "write the day to the cluster, for stitch run to find the incident there")
+	there.flag(cmd)
 	return cmd
 }
 

@@ -10,21 +10,26 @@ import (
 	"github.com/stitchdetect/stitch/test/engines"
 )
 
-// needs ends the test if the machine lacks a command: as a failure where all
-// that is tested on is required, else as one that is skipped.
+// needs ends the test if the machine lacks a command.
 func needs(t *testing.T, command string) {
 	t.Helper()
-	if _, err := exec.LookPath(command); err == nil {
-		return
+	if _, err := exec.LookPath(command); err != nil {
+		unavailable(t, err)
 	}
+}
+
+// unavailable ends the test: as a failure where all that is tested on is
+// required, else as one that is skipped.
+func unavailable(t *testing.T, why error) {
+	t.Helper()
 	choice, err := engines.FromEnvironment()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if choice.Required {
-		t.Fatalf("%s is not installed", command)
+		t.Fatal(why)
 	}
-	t.Skipf("%s is not installed", command)
+	t.Skip(why)
 }
 
 // mostExposed is the most that systemd may find open, of 100.
