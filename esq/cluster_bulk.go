@@ -197,6 +197,7 @@ func (b *bulk) note(op string, items []bulkItem, answer bulkAnswer) error {
 			}
 			b.outcomes[item.at] = Outcome{Status: r.Status, SeqNo: r.SeqNo, PrimaryTerm: r.PrimaryTerm}
 			if r.Error != nil || r.Status >= 300 {
+				b.c.transport.secrets.in(r.Error)
 				b.outcomes[item.at] = failedWrite(item.op, r.Status, r.Error)
 			}
 		}

@@ -3,8 +3,8 @@ package esq
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,13 +21,23 @@ import (
 type Config struct {
 	URLs []string // "https://host:9200"; may hold user:password@, the same in all
 	// Username and Password, or APIKey (as the engine prints it, base64), or
-	// none of them.
-	Username, Password string
-	APIKey             string
-	CACert             []byte        // PEM; trusted instead of the system's authorities
-	UserAgent          string        // "stitch" if empty
-	Timeout            time.Duration // of one attempt at one request; 2 minutes if 0
-	Retry              Retry
+	// Signer, or none of them.
+	Username string
+	Password Secret
+	APIKey   Secret
+	Signer   Signer // proves who asks for each request, for services that want that; nil for none
+	// CACert is PEM; trusted instead of the system's authorities.
+	CACert []byte
+	// CAFingerprint is the SHA-256, in hexadecimal digits with or without colons,
+	// of the certificate of the authority that is trusted instead of the system's:
+	// the server shows it in its chain.
+	CAFingerprint string
+	// ClientCert is called for each connection on which the server asks who
+	// connects, so that a certificate may be exchanged meanwhile; nil for none.
+	ClientCert func() (*tls.Certificate, error)
+	UserAgent  string        // "stitch" if empty
+	Timeout    time.Duration // of one attempt at one request; 2 minutes if 0
+	Retry      Retry
 	// Retrying, if set, is told whenever a request is about to be repeated, by
 	// several goroutines at once.
 	Retrying func()
@@ -50,6 +60,8 @@ func (c Config) LogValue() slog.Value {
 	}
 	auth := "none"
 	switch {
+	case c.Signer != nil:
+		auth = "signed requests"
 	case c.APIKey != "":
 		auth = "api key"
 	case c.Username != "":
@@ -58,9 +70,13 @@ func (c Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("urls", strings.Join(urls, " ")),
 		slog.String("auth", auth),
-		slog.Bool("ca", len(c.CACert) > 0),
+		slog.Bool("ca", len(c.CACert) > 0 || c.CAFingerprint != ""),
+		slog.Bool("client_cert", c.ClientCert != nil),
 	)
 }
+
+// MarshalJSON writes the same as String.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
 
 // transport checks the configuration and builds what it describes.
 func (c Config) transport() (transport, error) {
@@ -68,20 +84,21 @@ func (c Config) transport() (transport, error) {
 	if err != nil {
 		return transport{}, err
 	}
-	if c.APIKey != "" && c.Username != "" {
-		return transport{}, errors.New("both a user and an API key are given: give one of them")
+	if err := c.contradictions(urls); err != nil {
+		return transport{}, err
 	}
-	if (c.Username == "") != (c.Password == "") {
-		return transport{}, errors.New("a user name and a password go together: one of them is missing")
-	}
+	hide := newSecrets(append(keyWords(c.APIKey), string(c.Password), base64.StdEncoding.EncodeToString([]byte(c.Username+":"+string(c.Password))))...)
 	carrier, err := c.roundTripper()
 	if err != nil {
 		return transport{}, err
 	}
+	if c.Signer != nil {
+		carrier = signing{c.Signer, carrier, hide}
+	}
 	client, err := elastictransport.NewClient(
 		elastictransport.WithURLs(urls...),
-		elastictransport.WithBasicAuth(c.Username, c.Password),
-		elastictransport.WithAPIKey(c.APIKey),
+		elastictransport.WithBasicAuth(c.Username, string(c.Password)),
+		elastictransport.WithAPIKey(string(c.APIKey)),
 		elastictransport.WithUserAgent(cmp.Or(c.UserAgent, "stitch")),
 		elastictransport.WithTransport(carrier),
 		elastictransport.WithDisableRetry(), // there is one policy, and it is ours
@@ -90,12 +107,7 @@ func (c Config) transport() (transport, error) {
 		return transport{}, fmt.Errorf("set up transport: %w", err)
 	}
 	t := transport{
-		retrying: c.Retrying,
-		perform:  client, timeout: cmp.Or(c.Timeout, 2*time.Minute), retry: c.Retry.orDefaults(), log: c.Logger,
-		secrets: secrets{c.Password, url.QueryEscape(c.Password), url.PathEscape(c.Password), c.APIKey},
-	}
-	if c.Username != "" {
-		t.secrets = append(t.secrets, base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password)))
+		perform: client, timeout: cmp.Or(c.Timeout, 2*time.Minute), retry: c.Retry.orDefaults(), retrying: c.Retrying, log: c.Logger, secrets: hide,
 	}
 	if t.retrying == nil {
 		t.retrying = func() {}
@@ -120,10 +132,10 @@ func (c *Config) addresses() ([]*url.URL, error) {
 		if u.User != nil {
 			password, _ := u.User.Password()
 			name := u.User.Username()
-			if c.Username != "" && (c.Username != name || c.Password != password) {
+			if c.Username != "" && (c.Username != name || string(c.Password) != password) {
 				return nil, fmt.Errorf("URL %d (%s): its user is another one than the one given elsewhere", i+1, u.Host)
 			}
-			c.Username, c.Password = name, password
+			c.Username, c.Password = name, Secret(password)
 			u.User = nil
 		}
 		u.Path = strings.TrimSuffix(u.Path, "/")
@@ -156,13 +168,9 @@ func (c Config) roundTripper() (http.RoundTripper, error) {
 	}
 	carrier := base.Clone()
 	carrier.MaxIdleConnsPerHost = 16
-	carrier.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	if len(c.CACert) > 0 {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(c.CACert) {
-			return nil, errors.New("the CA file holds no certificate: want PEM")
-		}
-		carrier.TLSClientConfig.RootCAs = pool
+	var err error
+	if carrier.TLSClientConfig, err = c.tls(); err != nil {
+		return nil, err
 	}
 	return carrier, nil
 }

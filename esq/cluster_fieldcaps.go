@@ -35,7 +35,7 @@ func (c *Cluster) FieldCaps(ctx context.Context, indices, fields []string) (map[
 		if len(answer.Failures) > 0 {
 			f := answer.Failures[0]
 			reason := fmt.Sprintf("%s did not answer: %s", strings.Join(f.Indices, ","), f.Failure.Error.Reason)
-			return nil, &PartialError{Op: op, Reason: oneLine(reason)}
+			return nil, &PartialError{Op: op, Reason: oneLine(c.transport.secrets.scrub(reason))}
 		}
 		for name, types := range answer.Fields {
 			if cap, ok := types.merged(); ok && !strings.HasPrefix(name, "_") {

@@ -90,6 +90,7 @@ func (c *Cluster) get(ctx context.Context, refs []Ref) ([]Document, error) {
 	}
 	docs := make([]Document, len(refs))
 	for i, got := range answer.Docs {
+		c.transport.secrets.in(got.Error)
 		if docs[i], err = got.document(op, refs[i]); err != nil {
 			return nil, err
 		}

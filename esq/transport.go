@@ -20,7 +20,7 @@ type transport struct {
 	perform  esapi.Transport
 	timeout  time.Duration // of one attempt
 	retry    Retry
-	secrets  secrets
+	secrets  *secrets
 	log      *slog.Logger
 	retrying func() // told of each repetition
 }
@@ -76,8 +76,7 @@ func (t *transport) attempt(ctx context.Context, c call, out any) *failure {
 		return t.lost(ctx, limited, c.op, fmt.Errorf("read answer: %w", err))
 	}
 	if res.IsError() {
-		refusal, kinds := parseRefusal(c.op, res.StatusCode, body)
-		refusal.Reason = t.secrets.scrub(refusal.Reason)
+		refusal, kinds := parseRefusal(c.op, res.StatusCode, body, t.secrets)
 		return &failure{err: refusal, status: res.StatusCode, kinds: kinds, after: retryAfter(res.Header, time.Now())}
 	}
 	if out == nil {
@@ -90,7 +89,7 @@ func (t *transport) attempt(ctx context.Context, c call, out any) *failure {
 		}
 		return &failure{err: &ResponseError{
 			Op: c.op, Status: res.StatusCode, Type: "unreadable_answer",
-			Reason: t.secrets.scrub(oneLine(fmt.Sprintf("%v, in: %s", err, body))),
+			Reason: oneLine(t.secrets.scrub(fmt.Sprintf("%v, in: %s", err, body))),
 		}, status: res.StatusCode}
 	}
 	return nil

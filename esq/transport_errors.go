@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -47,8 +46,9 @@ type cause struct {
 }
 
 // parseRefusal reads the answer to a request that failed, whoever wrote it: an
-// engine, its security plugin or a proxy. Kinds are all types it names.
-func parseRefusal(op string, status int, body []byte) (refusal *ResponseError, kinds map[string]bool) {
+// engine, its security plugin or a proxy; some repeat what they were sent. Kinds
+// are all types it names.
+func parseRefusal(op string, status int, body []byte, hide *secrets) (refusal *ResponseError, kinds map[string]bool) {
 	var answer struct {
 		Error json.RawMessage `json:"error"`
 	}
@@ -65,6 +65,7 @@ func parseRefusal(op string, status int, body []byte) (refusal *ResponseError, k
 	}
 	kinds = map[string]bool{}
 	c.kinds(kinds)
+	hide.in(&c)
 	return c.refusal(op, status), kinds
 }
 
@@ -135,25 +136,9 @@ func oneLine(text string) string {
 	return text[:cut] + "…"
 }
 
-// secrets are the words that no message may hold.
-type secrets []string
-
-// userinfo finds the credentials in a URL, and rather too much than too little.
-var userinfo = regexp.MustCompile(`(\w://)[^\s"]*@`)
-
-func (s secrets) scrub(text string) string {
-	text = userinfo.ReplaceAllString(text, "${1}xxxxx@")
-	for _, secret := range s {
-		if len(secret) >= 4 { // shorter ones would make every text unreadable
-			text = strings.ReplaceAll(text, secret, "xxxxx")
-		}
-	}
-	return text
-}
-
 // hide returns err with another text where its own tells a secret. It can still
 // be asked what it is.
-func (s secrets) hide(err error) error {
+func (s *secrets) hide(err error) error {
 	var at *url.Error
 	if errors.As(err, &at) {
 		err = fmt.Errorf("%s: %w", at.Op, at.Err)
