@@ -88,7 +88,7 @@ func (c Config) transport() (transport, error) {
 		return transport{}, err
 	}
 	hide := newSecrets(append(keyWords(c.APIKey), string(c.Password), base64.StdEncoding.EncodeToString([]byte(c.Username+":"+string(c.Password))))...)
-	carrier, err := c.roundTripper()
+	carrier, err := c.roundTripper(urls)
 	if err != nil {
 		return transport{}, err
 	}
@@ -158,7 +158,7 @@ func withoutUser(raw string) string {
 	return raw[:start] + "xxxxx" + raw[at:]
 }
 
-func (c Config) roundTripper() (http.RoundTripper, error) {
+func (c Config) roundTripper(urls []*url.URL) (http.RoundTripper, error) {
 	if c.Transport != nil {
 		return c.Transport, nil
 	}
@@ -169,7 +169,7 @@ func (c Config) roundTripper() (http.RoundTripper, error) {
 	carrier := base.Clone()
 	carrier.MaxIdleConnsPerHost = 16
 	var err error
-	if carrier.TLSClientConfig, err = c.tls(); err != nil {
+	if carrier.TLSClientConfig, err = c.tls(urls); err != nil {
 		return nil, err
 	}
 	return carrier, nil

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 )
@@ -31,7 +32,7 @@ func (c *Config) contradictions(urls []*url.URL) error {
 		unused := ""
 		switch {
 		case c.Signer != nil:
-			unused = "signed requests"
+			unused = "a signature of AWS"
 		case c.ClientCert != nil:
 			unused = "a client certificate"
 		case c.CAFingerprint != "":
@@ -46,8 +47,9 @@ func (c *Config) contradictions(urls []*url.URL) error {
 	return nil
 }
 
-// tls is how the cluster's certificate is verified, and what it is shown.
-func (c Config) tls() (*tls.Config, error) {
+// tls is how the certificate of the cluster at these URLs is verified, and what
+// it is shown.
+func (c Config) tls(urls []*url.URL) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.ClientCert != nil {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return c.ClientCert() }
@@ -68,7 +70,7 @@ func (c Config) tls() (*tls.Config, error) {
 		// shows it; verifyChain does all of it instead.
 		config.InsecureSkipVerify = true
 		config.VerifyConnection = func(state tls.ConnectionState) error {
-			if err := verifyChain(state, sum); err != nil {
+			if err := verifyChain(state, sum, addresses(urls)); err != nil {
 				return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 			}
 			return nil
@@ -77,11 +79,23 @@ func (c Config) tls() (*tls.Config, error) {
 	return config, nil
 }
 
+// addresses are the hosts of URLs that are IP addresses.
+func addresses(urls []*url.URL) []string {
+	var list []string
+	for _, u := range urls {
+		if net.ParseIP(u.Hostname()) != nil {
+			list = append(list, u.Hostname())
+		}
+	}
+	return list
+}
+
 // verifyChain verifies a server's certificate as always, name and dates
 // included, with the one authority that has the fingerprint. The authority must
 // have signed it: that the server shows its certificate proves nothing, since
-// anyone may.
-func verifyChain(state tls.ConnectionState, fingerprint []byte) error {
+// anyone may. A connection to an IP address has no server name; the certificate
+// must then be for one of the addresses, which are nodes of one cluster.
+func verifyChain(state tls.ConnectionState, fingerprint []byte, addresses []string) error {
 	shown := state.PeerCertificates
 	if len(shown) == 0 {
 		return errors.New("the server shows no certificate")
@@ -100,6 +114,17 @@ func verifyChain(state tls.ConnectionState, fingerprint []byte) error {
 		last := sha256.Sum256(shown[len(shown)-1].Raw)
 		return fmt.Errorf("no certificate that the server shows has the fingerprint of the authority; the last of its %d has %x", len(shown), last)
 	}
-	_, err := shown[0].Verify(x509.VerifyOptions{DNSName: state.ServerName, Roots: roots, Intermediates: others})
+	if _, err := shown[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: others}); err != nil {
+		return err
+	}
+	if state.ServerName != "" {
+		return shown[0].VerifyHostname(state.ServerName)
+	}
+	err := errors.New("the server has no name, and no URL is an IP address")
+	for _, address := range addresses {
+		if err = shown[0].VerifyHostname(address); err == nil {
+			return nil
+		}
+	}
 	return err
 }

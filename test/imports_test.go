@@ -43,6 +43,7 @@ func imports() map[string][]string {
 		"esq/kuery":         {"esq"},
 		"esq/eql":           {"esq"},
 		"esq/memory":        {"esq"},
+		"esq/awssign":       {},
 
 		"mappings/dashboards": {"mappings"},
 	}

@@ -37,6 +37,10 @@ comes first; each setting for itself:
   api_key         STITCH_API_KEY         base64, instead of user and password
   api_key_file    STITCH_API_KEY_FILE
   ca_file         STITCH_CA_FILE         PEM; trusted instead of the system's
+  ca_fingerprint  STITCH_CA_FINGERPRINT  SHA-256 of the authority, instead of ca_file
+  client_cert_file, client_key_file      PEM; also STITCH_CLIENT_CERT_FILE, ..._KEY_FILE
+  aws_sign        STITCH_AWS_SIGN        es or aoss: requests are signed for AWS
+  aws_region      STITCH_AWS_REGION      where that is; else as AWS's own tools find it
   rules           STITCH_RULES           files and folders (a list; or as in PATH)
   users           STITCH_USERS           user map: a .csv file, or index:NAME
   notifications   STITCH_NOTIFICATIONS   file that says where alerts are told
@@ -98,11 +102,7 @@ func (c *connection) settings(s streams) (settings, error) {
 	if len(out.cluster.URLs) == 0 {
 		return settings{}, usage("no cluster named; use --url, STITCH_URL, or url = \"...\" in stitch.toml")
 	}
-	out.cluster.Username = from.one("username")
-	if out.cluster.Password, err = from.secret("password"); err != nil {
-		return settings{}, err
-	}
-	if out.cluster.APIKey, err = from.secret("api_key"); err != nil {
+	if err := from.prove(&out.cluster, c.caFile); err != nil {
 		return settings{}, err
 	}
 	if out.retention, err = readRetention(cmp.Or(c.retention, from.one("state_retention"))); err != nil {
@@ -110,18 +110,6 @@ func (c *connection) settings(s streams) (settings, error) {
 	}
 	if out.alertRetention, err = readAlertRetention(cmp.Or(c.alertRetention, from.one("alert_retention"))); err != nil {
 		return settings{}, err
-	}
-	caFile := c.caFile
-	if caFile == "" {
-		caFile = from.one("ca_file")
-	}
-	if caFile != "" {
-		if out.cluster.CACert, err = os.ReadFile(caFile); err != nil {
-			return settings{}, usage("read the CA file: %w", err)
-		}
-		if len(out.cluster.CACert) == 0 {
-			return settings{}, usage("the CA file %s is empty", caFile)
-		}
 	}
 	return out, nil
 }

@@ -33,8 +33,8 @@ func configured(t *testing.T, c connection, env map[string]string) (map[string]s
 		return nil, err
 	}
 	got := map[string]string{
-		"urls": strings.Join(s.cluster.URLs, " "), "user": s.cluster.Username, "password": s.cluster.Password,
-		"key": s.cluster.APIKey, "ca": string(s.cluster.CACert), "rules": strings.Join(s.rules, " "), "users": s.users,
+		"urls": strings.Join(s.cluster.URLs, " "), "user": s.cluster.Username, "password": string(s.cluster.Password),
+		"key": string(s.cluster.APIKey), "fingerprint": s.cluster.CAFingerprint, "ca": string(s.cluster.CACert), "rules": strings.Join(s.rules, " "), "users": s.users,
 	}
 	if s.retention > 0 {
 		got["retention"] = s.retention.String()
@@ -226,7 +226,21 @@ func TestWrongConfiguration(t *testing.T) {
 		{name: "password alone", env: map[string]string{"STITCH_PASSWORD": "toosecret"}, want: "go together"},
 		{name: "no such CA file", args: []string{"--ca-file", "none"}, want: "read the CA file: open none"},
 		{name: "empty CA file", files: map[string]string{"ca": ""}, args: []string{"--ca-file", "ca"}, want: "the CA file ca is empty"},
-		{name: "CA file without a certificate", files: map[string]string{"ca": "toosecret"}, args: []string{"--ca-file", "ca"}, want: "the CA file holds no certificate"},
+		{name: "CA file without a certificate", files: map[string]string{"ca": "toosecret"}, args: []string{"--url", "https://127.0.0.1:1", "--ca-file", "ca"}, want: "the CA file holds no certificate"},
+		{name: "CA file and no encryption", files: map[string]string{"ca": "toosecret"}, args: []string{"--ca-file", "ca"}, want: "URL 1 (127.0.0.1:1) is not encrypted, and an authority's certificate is given: write https"},
+		{name: "CA file and fingerprint", files: map[string]string{"ca": "x"}, env: map[string]string{"STITCH_CA_FINGERPRINT": "00"},
+			args: []string{"--url", "https://127.0.0.1:1", "--ca-file", "ca"}, want: "both the authority's certificate and its fingerprint are given"},
+		{name: "fingerprint and no encryption", env: map[string]string{"STITCH_CA_FINGERPRINT": "00"}, want: "is not encrypted, and an authority's fingerprint is given"},
+		{name: "half a fingerprint", env: map[string]string{"STITCH_CA_FINGERPRINT": "00:11"}, args: []string{"--url", "https://127.0.0.1:1"}, want: "want 64 hexadecimal digits"},
+		{name: "certificate without a key", env: map[string]string{"STITCH_CLIENT_CERT_FILE": "x"}, want: "client_cert_file and client_key_file go together"},
+		{name: "no such certificate", files: map[string]string{"stitch.toml": "client_cert_file = 'x'\nclient_key_file = 'y'"}, want: "read the client certificate x and its key y: open x"},
+		{name: "key that is none", files: map[string]string{"x": "toosecret", "y": "toosecret"}, env: map[string]string{"STITCH_CLIENT_CERT_FILE": "x", "STITCH_CLIENT_KEY_FILE": "y"},
+			want: "read the client certificate x and its key y: tls: failed to find any PEM data"},
+		{name: "another AWS service", env: map[string]string{"STITCH_AWS_SIGN": "s3", "STITCH_AWS_REGION": "r"}, want: `aws_sign must be es (a domain of OpenSearch Service) or aoss (OpenSearch Serverless), not "s3"`},
+		{name: "region and no signature", env: map[string]string{"STITCH_AWS_REGION": "r"}, want: "aws_region is given, and requests are not to be signed"},
+		{name: "signature and key", env: map[string]string{"STITCH_AWS_SIGN": "es", "STITCH_AWS_REGION": "r", "STITCH_API_KEY": "toosecret"},
+			args: []string{"--url", "https://127.0.0.1:1"}, want: "requests are to be signed, and a user or an API key is given"},
+		{name: "signature and no encryption", env: map[string]string{"STITCH_AWS_SIGN": "es", "STITCH_AWS_REGION": "r"}, want: "is not encrypted, and a signature of AWS is given"},
 		{name: "no URL", args: []string{"--url", "u:toosecret@127.0.0.1"}, want: "want http://HOST:PORT or https://HOST:PORT"},
 		{name: "quote in the URL", args: []string{"--url", `http://u:toosecret"@127.0.0.1`}, want: "want http://HOST:PORT or https://HOST:PORT"},
 	} {

@@ -29,7 +29,8 @@ func (f configFile) name(key string) string { return f.file + ": " + key }
 // configKeys are the keys that the file may have.
 func configKeys() []string {
 	return []string{
-		"url", "username", "password", "password_file", "api_key", "api_key_file", "ca_file",
+		"url", "username", "password", "password_file", "api_key", "api_key_file",
+		"ca_file", "ca_fingerprint", "client_cert_file", "client_key_file", "aws_sign", "aws_region",
 		"rules", "users", "notifications", "state_retention", "alert_retention",
 		"kibana_url", "dashboards_url",
 		"listen", "listen_token", "listen_token_file", "listen_proxy_header", "listen_proxies", "listen_cert_file", "listen_key_file",

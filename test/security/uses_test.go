@@ -44,7 +44,7 @@ func newPlace(t *testing.T, c *cluster, prefix string) place {
 func (p place) config(t *testing.T, user, password string) esq.Config {
 	t.Helper()
 	return esq.Config{
-		URLs: []string{p.url}, Username: user, Password: password,
+		URLs: []string{p.url}, Username: user, Password: esq.Secret(password),
 		Transport: p.admin.Transport, Logger: p.log, Retry: esq.Retry{Attempts: 8, Base: 50 * time.Millisecond},
 	}
 }
