@@ -19,6 +19,7 @@ import (
 	"github.com/stitchdetect/stitch/rules/doctor"
 	"github.com/stitchdetect/stitch/rules/people"
 	"github.com/stitchdetect/stitch/scheduler"
+	"github.com/stitchdetect/stitch/scheduler/triage"
 )
 
 // place is where a use of stitch is tried: indices of its own on a cluster.
@@ -355,7 +356,7 @@ func looks(t *testing.T, p place, user string) error {
 	if len(found) == 0 {
 		return errors.Join(errors.New("there is no alert"), p.unread(t, c))
 	}
-	if _, err := c.Get(t.Context(), []esq.Ref{found[0].Ref}); err != nil {
+	if _, err := triage.Get(t.Context(), c, p.names, found[0].ID); err != nil {
 		return err
 	}
 	if _, _, err := c.Count(t.Context(), alerts, esq.MatchAll{}); err != nil {
@@ -381,24 +382,21 @@ func triages(t *testing.T, p place, user string) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.Find(t.Context(), []string{p.names.AlertPattern()}, esq.MatchAll{}, 1)
+	page, err := triage.List(t.Context(), c, p.names, triage.Filter{}, triage.Cursor{}, 1)
 	if err != nil {
 		return err
 	}
-	var doc map[string]any
-	if err := json.Unmarshal(found[0].Source, &doc); err != nil {
-		return err
+	if len(page.Alerts) == 0 {
+		return errors.Join(errors.New("no alert is listed"), p.unread(t, c))
 	}
-	doc["kibana.alert.workflow_status"] = "acknowledged"
-	source, err := json.Marshal(doc)
+	id, err := triage.Resolve(t.Context(), c, p.names, page.Alerts[0].ID[:20])
 	if err != nil {
 		return err
 	}
-	out, err := c.Bulk(t.Context(), []esq.Write{{Ref: found[0].Ref, Match: &found[0], Source: source}}, true)
-	if err != nil {
-		return err
-	}
-	return out[0].Err
+	_, err = triage.Act(t.Context(), c, p.names, id, mappings.Action{
+		ID: triage.NewActionID(), Kind: mappings.Close, At: p.now, By: user, Reason: "duplicate", Comment: "of another",
+	})
+	return err
 }
 
 // withAlerts has the administrator run rules, so that there is something to
