@@ -82,8 +82,9 @@ type runFlags struct {
 	reload        time.Duration // between two looks at the rule files
 	logFormat     string
 	listen        listenFlags
-	allowTriage   bool // on the page
-	untold        bool // nobody is told of alerts, whatever the settings say
+	monitor       *monitor // nil: nobody asks
+	allowTriage   bool     // on the page
+	untold        bool     // nobody is told of alerts, whatever the settings say
 }
 
 func (f *runFlags) flags(cmd *cobra.Command) {
@@ -125,6 +126,7 @@ is looked at when it is back.
 				return err
 			}
 			defer server.close()
+			f.monitor = newMonitor(time.Now)
 			service, log, err := f.start(cmd.Context(), s)
 			if err != nil {
 				if cmd.Context().Err() != nil && exitCode(err) != exitUsage {
@@ -136,12 +138,20 @@ is looked at when it is back.
 			if err != nil {
 				return err
 			}
-			told := context.AfterFunc(cmd.Context(), func() { log.Info("stopping", "grace", f.grace) })
+			told := context.AfterFunc(cmd.Context(), func() {
+				f.monitor.stop()
+				log.Info("stopping", "grace", f.grace)
+			})
 			reload := &reloader{
 				paths: service.paths, ids: f.ids, every: f.reload, log: log, exchange: service.Exchange, set: service.rules,
+				loaded: f.monitor.loaded, wishes: make(chan chan<- reloaded),
 			}
-			server.serve(newMux(handlers{health: http.HandlerFunc(alive), page: pages, pprof: f.listen.pprof}))
+			server.serve(newMux(handlers{
+				health: http.HandlerFunc(f.monitor.healthy), ready: &prober{monitor: f.monitor, read: service.Lease},
+				metrics: f.monitor.metrics.Handler(), reload: reload.handler(cmd.Context()), page: pages, pprof: f.listen.pprof,
+			}))
 			var watching sync.WaitGroup
+			watching.Go(func() { f.monitor.follow(cmd.Context(), service.Scheduler, log) })
 			watching.Go(func() { reload.watch(cmd.Context(), asked) })
 			service.Run(cmd.Context())
 			watching.Wait()
@@ -244,6 +254,9 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 		return nil, err
 	}
 	settings.cluster.Logger = log
+	if f.monitor != nil {
+		settings.cluster.Retrying = f.monitor.metrics.Retrying
+	}
 	cluster, err := esq.Open(ctx, settings.cluster)
 	if err != nil {
 		return nil, openError(ctx, err)
@@ -261,7 +274,7 @@ func (f *runFlags) open(ctx context.Context, s streams, log *slog.Logger) (*serv
 	if err != nil {
 		return nil, err
 	}
-	notifier := newNotifier(ctx, routes, cluster, log)
+	notifier := newNotifier(ctx, routes, cluster, f.monitor, log)
 	return &service{
 		Scheduler: f.newScheduler(set, cluster, settings, userMap, notifier, log),
 		cluster:   cluster, rules: set, paths: paths, notifier: notifier, links: settings.links,
@@ -292,6 +305,7 @@ func (f *runFlags) newScheduler(set *rules.Set, cluster *esq.Cluster, from setti
 	if notifier != nil {
 		options.Beside = notifier.Run
 	}
+	f.monitor.attach(&options)
 	return scheduler.New(options)
 }
 

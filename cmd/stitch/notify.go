@@ -135,11 +135,13 @@ func tryRoutes(ctx context.Context, s streams, routes []notify.Route, show bool)
 }
 
 // newNotifier returns the notifier of some routes, nil if there are none.
-func newNotifier(ctx context.Context, routes []notify.Route, cluster esq.Engine, log *slog.Logger) *notify.Notifier {
+func newNotifier(ctx context.Context, routes []notify.Route, cluster esq.Engine, watch *monitor, log *slog.Logger) *notify.Notifier {
 	if len(routes) == 0 {
 		return nil
 	}
-	n := notify.New(notify.Options{Routes: routes, Engine: cluster, Names: mappings.Names{}, Clock: scheduler.SystemClock{}, Logger: log})
+	o := notify.Options{Routes: routes, Engine: cluster, Names: mappings.Names{}, Clock: scheduler.SystemClock{}, Logger: log}
+	watch.attachNotifier(&o)
+	n := notify.New(o)
 	if err := n.Prepare(ctx); err != nil {
 		// The rules run all the same; what comes of them before this is mended may
 		// not be told to new routes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,6 +24,16 @@ type reloader struct {
 	log        *slog.Logger
 	exchange   func(*rules.Set)
 	set        *rules.Set // that runs
+	// loaded, if set, is told what became of each reload.
+	loaded func(*rules.Set, error)
+	wishes chan chan<- reloaded // for a reload at once; nil for none
+}
+
+// reloaded is what became of a reload.
+type reloaded struct {
+	set                     *rules.Set
+	added, removed, changed []string // names of rules
+	err                     error    // why the rules before go on
 }
 
 // watch looks at the files until ctx is done, and at once when asked comes. A
@@ -45,6 +56,10 @@ func (r *reloader) watch(ctx context.Context, asked <-chan os.Signal) {
 			loaded = r.look()
 			seen = loaded
 			r.reload()
+		case answer := <-r.wishes:
+			loaded = r.look()
+			seen = loaded
+			answer <- r.reload()
 		case <-tick:
 			now := r.look()
 			if now == seen && now != loaded {
@@ -85,16 +100,42 @@ func stampOf(b *strings.Builder, name string) {
 
 // reload takes the files' rules if all of them are right, and else keeps those
 // that run.
-func (r *reloader) reload() {
+func (r *reloader) reload() reloaded {
 	set, err := loadRules(r.paths, r.ids)
+	if r.loaded != nil {
+		r.loaded(set, err)
+	}
 	if err != nil {
 		r.log.Error("rules not reloaded, those before go on; mend the files", "err", err)
-		return
+		return reloaded{err: err}
 	}
+	done := reloaded{set: set, added: without(set, r.set), removed: without(r.set, set), changed: changed(r.set, set)}
 	r.log.Info("rules reloaded", slog.Int("rules", len(set.Rules)),
-		slog.Any("added", without(set, r.set)), slog.Any("removed", without(r.set, set)), slog.Any("changed", changed(r.set, set)))
+		slog.Any("added", done.added), slog.Any("removed", done.removed), slog.Any("changed", done.changed))
 	r.set = set
 	r.exchange(set)
+	return done
+}
+
+// handler answers what becomes of a reload at once, as long as ctx is not done.
+func (r *reloader) handler(ctx context.Context) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		answer := make(chan reloaded, 1)
+		select {
+		case r.wishes <- answer:
+		case <-req.Context().Done():
+			return
+		case <-ctx.Done():
+			http.Error(w, "not reloaded: stopping", http.StatusServiceUnavailable)
+			return
+		}
+		done := <-answer
+		if done.err != nil {
+			http.Error(w, "not reloaded, the rules before go on:\n"+done.err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
+		_, _ = fmt.Fprintf(w, "reloaded: %d rules, added %q, removed %q, changed %q\n", len(done.set.Rules), done.added, done.removed, done.changed)
+	})
 }
 
 // without are the names of the rules of a that b does not have.
