@@ -58,7 +58,7 @@ func (p *Page) alert(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := alertView{
 		Alert: a, Timeline: draw(a.Chain, a.Start, a.End, a.Anchor),
-		Loaded: p.o.Rules().ByID(a.RuleID) != nil, Done: doneWords()[r.URL.Query().Get("done")],
+		Loaded: p.o.Rules().ByID(a.RuleID) != nil, Done: done(a, r.URL.Query().Get("done")),
 	}
 	if v.Fields, err = fields(a.Raw); err != nil {
 		return err
@@ -81,6 +81,14 @@ func (p *Page) alert(w http.ResponseWriter, r *http.Request) error {
 		v.Form = p.form(w, r, a)
 	}
 	return p.render(w, r, http.StatusOK, "alert", a.RuleName, v)
+}
+
+// done says that something was done, if it was the last thing.
+func done(a *triage.Alert, what string) string {
+	if h := a.Triage.History; len(h) == 0 || h[len(h)-1].Kind != what {
+		return ""
+	}
+	return doneWords()[what]
 }
 
 // pageOf is the page of a stage's documents that has the one with a number.

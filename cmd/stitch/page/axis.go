@@ -104,7 +104,7 @@ func label(t time.Time, step time.Duration) string {
 	midnight := t.Equal(t.Truncate(24 * time.Hour))
 	switch {
 	case step >= 364*24*time.Hour:
-		return t.Format("2006")
+		return t.Format("2006-01") // the step is no calendar's year
 	case step >= 24*time.Hour, midnight && step >= time.Minute:
 		return t.Format("01-02")
 	case step >= time.Minute:

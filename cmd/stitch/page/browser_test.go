@@ -19,6 +19,28 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// What only a browser can tell. It is started once, since that takes longest.
+func TestInBrowser(t *testing.T) {
+	browser := newBrowser(t)
+	for _, tt := range []struct {
+		name string
+		test func(t *testing.T, browser context.Context)
+	}{
+		{"Layout", testLayout},
+		{"Contrast", testContrast},
+		{"Keyboard", testKeyboard},
+		{"Pointer", testPointer},
+		{"Crowd", testCrowd},
+		{"HostileNames", testHostileNames},
+		{"Triage", testTriage},
+		{"LocalTime", testLocalTime},
+		{"ManyAlerts", testManyAlerts},
+		{"WithoutScript", testWithoutScript},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, browser) })
+	}
+}
+
 // chromium returns the path of a browser. Without one the test is skipped,
 // unless it must run.
 func chromium(t *testing.T) string {
@@ -174,4 +196,22 @@ func (b *tab) photograph(name string) {
 	if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600)); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// follow does what leads to another page, and waits for that.
+func (b *tab) follow(step chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if _, err := chromedp.RunResponse(b, step); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// has reports whether the page has an element, also where no script may run.
+func (b *tab) has(selector string) bool {
+	b.t.Helper()
+	found, err := chromedp.Run(b, chromedp.QueryNodeIDs(chromedp.CSSAll(selector), chromedp.AtLeast(0)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return len(found) > 0
 }

@@ -33,9 +33,9 @@ func doneWords() map[string]string {
 // cookieName is that of the cookie whose value only the reader's browser knows.
 const cookieName = "stitch_page"
 
-// reasons are offered where an alert is closed; others may be written.
+// reasons are Kibana's, offered where an alert is closed; other words may be written.
 func reasons() []string {
-	return []string{"true positive", "false positive", "benign: allowed work", "duplicate", "test"}
+	return []string{"false_positive", "true_positive", "benign_positive", "duplicate", "other"}
 }
 
 // most of what a form may send, in bytes.

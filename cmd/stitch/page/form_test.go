@@ -71,6 +71,9 @@ func TestTriage(t *testing.T) {
 	id := incident().ID
 	s := newActing(t, incident())
 	f := s.fill(t, id)
+	if a := s.get(t, "/alerts/"+id+"?done=close"); strings.Contains(a.body, "Closed.") {
+		t.Error("the page says what an address says")
+	}
 	var want []mappings.Action
 	for _, step := range []struct {
 		do, reason, comment, from string

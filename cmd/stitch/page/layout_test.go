@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -40,8 +41,7 @@ const overlaps = `(() => {
 })()`
 
 // Whatever the width, nothing is cut off and no text stands on another.
-func TestLayout(t *testing.T) {
-	browser := newBrowser(t)
+func testLayout(t *testing.T, browser context.Context) {
 	stored := append(many(60), incident(), crowded(10_000))
 	s := newSite(t, nil, stored...)
 	acting := newSite(t, nil, stored...)

@@ -26,7 +26,11 @@ func (l Links) Check() error {
 		if setting.text == "" {
 			continue
 		}
-		u, err := url.Parse(placed(setting.text, "x", "x", time.Time{}))
+		filled := placed(setting.text, "x", "x", time.Time{})
+		if strings.ContainsAny(filled, "{}") {
+			return fmt.Errorf("%s may have {index}, {id} and {time} in it, and no other braces", setting.name)
+		}
+		u, err := url.Parse(filled)
 		if err != nil || u.Host == "" || !isWeb(u) || u.User != nil {
 			return fmt.Errorf("%s must be an address such as https://kibana.example:5601, without a user", setting.name)
 		}

@@ -213,8 +213,12 @@ func TestLinks(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	_, err := page.New(page.Options{Links: page.Links{Dashboards: "https://osd.example/{Index}"}})
+	if err == nil || !strings.Contains(err.Error(), "dashboards_url may have {index}") {
+		t.Error(err)
+	}
 	for _, wrong := range []string{"kibana", "javascript:alert(1)//x", "//kibana.example", "https://user:secret@kibana.example", "https://"} {
-		_, err := page.New(page.Options{Links: page.Links{Kibana: wrong}})
+		_, err = page.New(page.Options{Links: page.Links{Kibana: wrong}})
 		if err == nil || !strings.Contains(err.Error(), "kibana_url must be an address") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", wrong, err)
 		}
