@@ -76,14 +76,15 @@ func (r runner) sweepKind(ctx context.Context, alerts bool, cutoff time.Time) er
 }
 
 // passed reports whether an index can go as a whole: its month ended, and it
-// was made, before the cutoff; nothing is in it that is to be kept; and
-// nobody else sees to it. Of run records nothing at all may be in it: those that
-// are old were deleted one by one, and those that still say something moved.
+// was made, before the cutoff; nothing is in it that is to be kept; and nobody
+// else sees to it. Of run records nothing but an old heartbeat may be in it:
+// those that are old were deleted one by one, and those that still say something
+// moved.
 func (r runner) passed(ctx context.Context, m mappings.Month, cutoff time.Time) (bool, error) {
 	if m.Policy != "" || m.End.After(cutoff) || m.Created.After(cutoff) {
 		return false, nil
 	}
-	var inside esq.Query = esq.MatchAll{}
+	inside := esq.Not(esq.And(esq.Term{Field: "kind", Value: esq.Str(heartbeatKind)}, before("@timestamp", cutoff)))
 	if m.Alerts {
 		inside = alertsSince(cutoff)
 	}
@@ -94,12 +95,13 @@ func (r runner) passed(ctx context.Context, m mappings.Month, cutoff time.Time) 
 	return len(found) == 0, nil
 }
 
-// alertsSince accepts alerts that stitch or an analyst has written since, and
-// those of which this is not known.
+// alertsSince accepts alerts that stitch or an analyst has written since, those
+// that someone is still to be told of, and those of which this is not known.
 func alertsSince(t time.Time) esq.Query {
 	since := func(field string) esq.Query { return esq.Range{Field: field, GTE: esq.Str(mappings.Time(t))} }
 	return esq.Or(
 		esq.Not(esq.Exists{Field: "@timestamp"}),
 		since("@timestamp"), since("stitch.updated"), since("kibana.alert.workflow_status_updated_at"), since("stitch.triage.history.at"),
+		since("stitch.notifications.next"),
 	)
 }

@@ -115,6 +115,7 @@ func date(m time.Month, d int) time.Time { return time.Date(2024, m, d, 12, 0, 0
 // nothing with it that still says something.
 func TestEmptiedMonthGoes(t *testing.T) {
 	a := newArchive(t)
+	a.store.put(esq.Ref{Index: february, ID: "heartbeat"}, json.RawMessage(`{"kind":"heartbeat","@timestamp":"2024-02-29T23:59:00.000Z"}`))
 	a.schedule(month, 0)
 	a.at(t, date(time.March, 30)) // 29 days after the month
 	if len(a.months.deleted) > 0 {
@@ -151,6 +152,9 @@ func TestMonthStays(t *testing.T) {
 	for name, edit := range map[string]func(a archive){
 		"looked after by the cluster": func(a archive) { a.months.policy[february] = "detections-stitch.runs" },
 		"made late":                   func(a archive) { a.months.created[february] = date(time.March, 20) },
+		"a heartbeat of today": func(a archive) {
+			a.store.put(esq.Ref{Index: february, ID: "heartbeat"}, json.RawMessage(`{"kind":"heartbeat","@timestamp":"2024-04-05T11:00:00.000Z"}`))
+		},
 		"something in it": func(a archive) {
 			a.store.put(esq.Ref{Index: february, ID: "replayed"}, json.RawMessage(`{"kind":"run","replay":true,"@timestamp":"2024-02-01T00:00:00.000Z"}`))
 		},
@@ -194,6 +198,7 @@ func TestMonthOfAlerts(t *testing.T) {
 		"of the cluster":    {edit: func(a archive) { a.months.policy[felt] = "own" }, retention: month},
 		"closed lately":     {edit: func(a archive) { touch(a, "kibana.alert.workflow_status_updated_at", late) }, retention: month},
 		"commented lately":  {edit: func(a archive) { touch(a, "stitch.triage.history.at", late) }, retention: month},
+		"still to be told":  {edit: func(a archive) { touch(a, "stitch.notifications.next", late) }, retention: month},
 		"updated lately":    {edit: func(a archive) { touch(a, "stitch.updated", late) }, retention: month},
 		"closed before":     {edit: func(a archive) { touch(a, "kibana.alert.workflow_status_updated_at", "2024-02-25T00:00:00.000Z") }, retention: month, gone: true},
 		"of unknown age":    {edit: func(a archive) { a.store.put(esq.Ref{Index: felt, ID: "x"}, json.RawMessage(`{}`)) }, retention: month},
