@@ -102,3 +102,35 @@ func TestEvidenceIsComparedWithoutTriage(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is stored, an action is noted once, and an update leaves it there.
+func FuzzAct(f *testing.F) {
+	written, err := copied().Document()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(written))
+	f.Add([]byte(`{"stitch":{"triage":7,"triage.history":[{"id":"1"},[]]},"stitch.triage":{"history":"x"}}`))
+	f.Add([]byte(`{"kibana":{"alert.workflow_status":["closed"],"alert":{"workflow_reason":{}}},"stitch":[]}`))
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		a := mappings.Action{ID: "fuzz", Kind: mappings.Close, At: at("12:00:00.000"), By: "ana", Reason: "other"}
+		once, after, changed, err := mappings.Act(stored, a)
+		if err != nil || !changed {
+			return
+		}
+		if after.Status != mappings.Closed || after.History[len(after.History)-1].ID != a.ID {
+			t.Fatalf("after: %+v", after)
+		}
+		if _, _, again, err := mappings.Act(once, a); again || err != nil {
+			t.Fatalf("again: changed %t, error %v", again, err)
+		}
+		updated, _, err := mappings.Update(once, copied())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := mappings.ReadTriage(updated)
+		if diff := cmp.Diff(after, got); diff != "" || err != nil {
+			t.Fatalf("error %v, after an update (-want +got):\n%s", err, diff)
+		}
+	})
+}
