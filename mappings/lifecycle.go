@@ -103,7 +103,7 @@ func (b bootstrap) lookLifecycle(ctx context.Context, s Setup) (lifecycle, error
 			out.template[p.name] = ""
 			if p.age > 0 {
 				out.before = append(out.before, step{Change: Change{
-					Name: fmt.Sprintf("%s: the cluster has none, stitch run deletes old %s itself", missing, p.what), Action: Absent,
+					Name: fmt.Sprintf("%s: the cluster has none, stitch run deletes old %s itself, given the same retention", missing, p.what), Action: Absent,
 				}})
 			}
 			continue
