@@ -147,7 +147,7 @@ func (c compose) up(t *testing.T) {
 }
 
 // patience is how long the whole demo may take on a busy machine.
-const patience = 4 * time.Minute
+const patience = 8 * time.Minute
 
 // alert waits for the alert of the demo and returns its id.
 func (c compose) alert(t *testing.T) string {
