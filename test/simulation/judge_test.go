@@ -66,6 +66,17 @@ func (w *world) extent(s *subject, h History) extent {
 	return x
 }
 
+// begunTwice reports whether two versions of a rule began at once, each without
+// knowing of the other: their windows lie differently, so that they make
+// different alerts. Under the lease it cannot happen.
+func (w *world) begunTwice(s *subject) bool {
+	firsts := map[int64]bool{}
+	for _, l := range w.ledgers(s) {
+		firsts[l.First.UnixMilli()] = true
+	}
+	return len(firsts) > 1
+}
+
 // ruling judges what became of one rule.
 type ruling struct {
 	*verdict
@@ -86,6 +97,10 @@ func (v *verdict) judge(w *world, h History) {
 		if slices.ContainsFunc(s.rules[:], func(r *rules.Rule) bool { return w.unnoticed["ledger-"+r.ID+"-"+r.Fingerprint] }) {
 			v.unnoticed++
 			continue // nothing is promised of what no clock could notice
+		}
+		if w.begunTwice(s) {
+			v.begunTwice++
+			continue
 		}
 		r.compare()
 		r.judgeLate()
@@ -158,9 +173,10 @@ func (r *ruling) compareOne(id string, want, least json.RawMessage) {
 }
 
 // mixed reports whether a scheduler with another meaning of the rule may still
-// have run when the last one was there.
+// have run when the last one was there, or ran for a while: when the rule is as
+// it was before, what is covered is not searched again.
 func (r *ruling) mixed() bool {
-	return r.h.redefined() && r.h.some(func(p Process) bool { return p.Loop && p.runs(func(v int) bool { return v != r.h.last() }) })
+	return r.h.redefined() && r.h.returned() || r.h.redefined() && r.h.some(func(p Process) bool { return p.Loop && p.runs(func(v int) bool { return v != r.h.last() }) })
 }
 
 // agrees reports whether a stored alert says what it should: everything, or at

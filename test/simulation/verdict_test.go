@@ -22,6 +22,7 @@ type verdict struct {
 	other                            int
 	takeovers                        int
 	unnoticed                        int            // rules of which nothing is promised
+	begunTwice                       int            // rules of which two versions began at once
 	kinds                            map[string]int // of histories
 	faulty                           []string       // everything that is wrong, in words
 }
@@ -39,6 +40,7 @@ func (v *verdict) add(b verdict) {
 	v.other += b.other
 	v.takeovers += b.takeovers
 	v.unnoticed += b.unnoticed
+	v.begunTwice += b.begunTwice
 	if v.kinds == nil {
 		v.kinds = map[string]int{}
 	}
@@ -53,8 +55,8 @@ func (v verdict) figures(histories int) string {
 	for _, kind := range slices.Sorted(maps.Keys(v.kinds)) {
 		kinds = append(kinds, fmt.Sprintf("%d with %s", v.kinds[kind], kind))
 	}
-	return fmt.Sprintf("histories %d (%s), calls %d, faults injected %d, processes killed %d, leases taken over %d, rules not judged since no run noticed the wrong clock in time %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
-		histories, strings.Join(kinds, ", "), v.calls, v.faults, v.kills, v.takeovers, v.unnoticed, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
+	return fmt.Sprintf("histories %d (%s), calls %d, faults injected %d, processes killed %d, leases taken over %d, rules not judged since no run noticed the wrong clock in time %d, nor since two versions began at once %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
+		histories, strings.Join(kinds, ", "), v.calls, v.faults, v.kills, v.takeovers, v.unnoticed, v.begunTwice, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
 }
 
 // kindsOf says what is in a history.
