@@ -67,11 +67,15 @@ func coverage(ctx context.Context, s streams, f coverageFlags) error {
 	if err != nil {
 		return err
 	}
+	beat, err := service.Heartbeat(ctx)
+	if err != nil {
+		return err
+	}
 	lease, leaseErr := service.Lease(ctx)
 	if f.output == "json" {
-		err = writeCoverageJSON(s.out, list, lease)
+		err = writeCoverageJSON(s.out, list, lease, beat)
 	} else {
-		writeCoverage(s.out, list, lease)
+		writeCoverage(s.out, list, lease, beat)
 	}
 	if err == nil {
 		err = leaseErr
@@ -99,7 +103,7 @@ func rebuild(ctx context.Context, s streams, sched *scheduler.Scheduler, list []
 }
 
 // writeCoverage says it for a person.
-func writeCoverage(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.Lease) {
+func writeCoverage(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.Lease, beat *scheduler.Heartbeat) {
 	for _, c := range list {
 		fmt.Fprintf(w, "%s\n", printable(c.Rule.Name))
 		switch {
@@ -127,6 +131,9 @@ func writeCoverage(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.
 	if lease != nil {
 		fmt.Fprintf(w, "lease held by %s, token %d, renewed %s\n", printable(lease.Holder), lease.Token, stamp(lease.Renewed))
 	}
+	if beat != nil {
+		fmt.Fprintf(w, "last heartbeat %s, of %s, running %d rules\n", stamp(beat.At), printable(beat.Holder), beat.Rules)
+	}
 }
 
 func holeReason(h scheduler.Hole) string {
@@ -153,8 +160,9 @@ func sourceLine(src scheduler.SourceCoverage) string {
 
 // The shape of the JSON: times in UTC, what is not known left out.
 type coverageJSON struct {
-	Rules []ruleCoverageJSON `json:"rules"`
-	Lease *leaseJSON         `json:"lease,omitempty"`
+	Rules     []ruleCoverageJSON `json:"rules"`
+	Lease     *leaseJSON         `json:"lease,omitempty"`
+	Heartbeat *heartbeatJSON     `json:"heartbeat,omitempty"`
 }
 
 type ruleCoverageJSON struct {
@@ -205,13 +213,24 @@ type leaseJSON struct {
 	Renewed time.Time `json:"renewed"`
 }
 
-func writeCoverageJSON(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.Lease) error {
+type heartbeatJSON struct {
+	At      time.Time `json:"at"`
+	Holder  string    `json:"holder"`
+	Token   int64     `json:"token"`
+	Version string    `json:"version"`
+	Rules   int       `json:"rules"`
+}
+
+func writeCoverageJSON(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.Lease, beat *scheduler.Heartbeat) error {
 	out := coverageJSON{Rules: []ruleCoverageJSON{}}
 	for _, c := range list {
 		out.Rules = append(out.Rules, ruleJSON(c))
 	}
 	if lease != nil {
 		out.Lease = &leaseJSON{lease.Holder, lease.Token, lease.Renewed}
+	}
+	if beat != nil {
+		out.Heartbeat = &heartbeatJSON{beat.At, beat.Holder, beat.Token, beat.Version, beat.Rules}
 	}
 	return writeJSON(w, out)
 }
