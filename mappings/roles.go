@@ -26,6 +26,11 @@ const (
 	BootstrapRole = "stitch-bootstrap"
 	PageRole      = "stitch-page"
 	TriageRole    = "stitch-triage"
+	// RetentionRole is one more for who runs rules where the cluster deletes no
+	// old indices itself.
+	RetentionRole = "stitch-retention"
+	// LifecycleRole is one more for who prepares a cluster that does.
+	LifecycleRole = "stitch-lifecycle"
 )
 
 // Roles returns the smallest roles on a family of clusters ([Elasticsearch] or
@@ -67,6 +72,9 @@ const (
 	mayDeleteIndex                 // delete whole indices
 	mayPutTemplates                // read and put index templates
 	mayPrepare                     // create an index, add fields to its mapping
+	mayListMonths                  // read the settings of indices
+	mayDropMonths                  // delete indices
+	mayKeepPolicies                // write policies of ILM or ISM, and give indices to them
 )
 
 // use is what a role is for: abilities on the cluster, and on indices.
@@ -90,7 +98,7 @@ func (n Names) uses(sources []string) []use {
 		{
 			RunRole, "runs rules: stitch run, once, coverage, replay", []ability{mayConnect}, []reach{
 				{sources, []ability{maySearch, mayAskFields}},
-				{alerts, []ability{maySearch, mayGet, mayWrite, mayMakeIndex, mayAddFields}},
+				{alerts, []ability{maySearch, mayGet, mayWrite, mayMakeIndex, mayAddFields, mayListMonths}},
 				{runs, []ability{maySearch, mayWrite, mayDelete, mayMakeIndex, mayListIndices, mayDeleteIndex}},
 				{state, []ability{maySearch, mayGet, mayWrite, mayDelete, mayInspect}},
 			},
@@ -109,6 +117,16 @@ func (n Names) uses(sources []string) []use {
 			TriageRole, "works on alerts: the same, and acknowledges, closes, comments", []ability{mayConnect}, []reach{
 				{alerts, []ability{maySearch, mayGet, mayWrite}},
 				{slices.Concat(runs, state), []ability{maySearch, mayGet}},
+			},
+		},
+		{
+			RetentionRole, "besides stitch-run, where the cluster has neither ILM nor ISM: deletes months past their retention", []ability{mayConnect}, []reach{
+				{slices.Concat(alerts, runs), []ability{mayListMonths, mayDropMonths}},
+			},
+		},
+		{
+			LifecycleRole, "besides stitch-bootstrap, where the cluster has ILM or ISM: writes the policies that delete old months", []ability{mayConnect}, []reach{
+				{slices.Concat(alerts, runs), []ability{mayListMonths, mayKeepPolicies}},
 			},
 		},
 	}
@@ -141,6 +159,10 @@ func wordsOf(family string) (words, error) {
 			mayDeleteIndex:  {index: []string{"delete_index"}},
 			mayPutTemplates: {cluster: []string{"manage_index_templates"}},
 			mayPrepare:      {index: []string{"create_index", "indices:admin/mapping/put"}},
+			mayListMonths:   {index: []string{"view_index_metadata"}},
+			mayDropMonths:   {index: []string{"delete_index"}},
+			// ILM acts as the one who wrote the policy.
+			mayKeepPolicies: {cluster: []string{"manage_ilm"}, index: []string{"manage"}},
 		}, nil
 	case OpenSearch:
 		return words{
@@ -157,6 +179,9 @@ func wordsOf(family string) (words, error) {
 			mayDeleteIndex:  {index: []string{"indices:admin/delete"}},
 			mayPutTemplates: {cluster: []string{"indices:admin/index_template/get", "indices:admin/index_template/put"}},
 			mayPrepare:      {index: []string{"indices:admin/create", "indices:admin/mapping/put"}},
+			mayListMonths:   {cluster: []string{"cluster:admin/opendistro/ism/managedindex/explain"}, index: []string{"indices:monitor/settings/get"}},
+			mayDropMonths:   {index: []string{"indices:admin/delete"}},
+			mayKeepPolicies: {cluster: []string{"cluster:admin/opendistro/ism/*"}, index: []string{"indices:admin/opensearch/ism/managedindex"}},
 		}, nil
 	}
 	return nil, fmt.Errorf("roles: unknown family of clusters %q", family)

@@ -26,7 +26,7 @@ func TestPrintRoles(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 		t.Fatalf("%v: %s", err, r.out)
 	}
-	if len(got) != 1 || len(got["opensearch"]) != 4 || len(got["opensearch"]["stitch-run"].Cluster) == 0 {
+	if len(got) != 1 || len(got["opensearch"]) != 6 || len(got["opensearch"]["stitch-run"].Cluster) == 0 {
 		t.Errorf("got %v", got)
 	}
 }

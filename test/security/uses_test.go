@@ -147,6 +147,7 @@ func uses() map[string]func(t *testing.T, p place, user string) error {
 		mappings.BootstrapRole: bootstraps,
 		mappings.PageRole:      looks,
 		mappings.TriageRole:    triages,
+		mappings.RetentionRole: drops,
 	}
 }
 
@@ -170,6 +171,7 @@ func runs(t *testing.T, p place, user string) error {
 	clock := scheduler.NewVirtualClock(p.now)
 	sched := scheduler.New(scheduler.Options{
 		Rules: p.rules, Engine: c, Names: p.names, Clock: clock, Users: users.Map, Logger: slog.New(log), Retention: time.Hour,
+		Months: p.months(c),
 	})
 	var sum scheduler.Counts
 	step := func(at time.Duration) error {
@@ -219,6 +221,9 @@ func runs(t *testing.T, p place, user string) error {
 	if err := leads(t, p, c); err != nil {
 		return err
 	}
+	if list, err := p.listed(t, c); err != nil || !lists(list, p.names.AlertIndex(p.now)) || !lists(list, p.names.RunIndex(p.now)) {
+		return errors.Join(fmt.Errorf("months %v: not all are seen", list), err, p.unread(t, c))
+	}
 	if sum.Created == 0 || sum.Updated == 0 || sum.Retracted == 0 {
 		return errors.Join(fmt.Errorf("%+v: not all came about", sum), p.unread(t, c))
 	}
@@ -246,6 +251,47 @@ func sweeps(t *testing.T, p place, c *esq.Cluster) error {
 	// Elasticsearch passes over an index whose settings the user may not read.
 	lacks, err := doctor.Cluster(c, c, c.Product()).Lacks(t.Context(), old, []string{"view_index_metadata"})
 	return errors.Join(fmt.Errorf("%s is not in %v, the user lacks %s on it", old, list, lacks.Value), err)
+}
+
+func (p place) months(c *esq.Cluster) mappings.Months {
+	return mappings.Months{Admin: c, Family: p.family, Names: p.names}
+}
+
+// listed are the months of both kinds.
+func (p place) listed(t *testing.T, c *esq.Cluster) ([]mappings.Month, error) {
+	t.Helper()
+	alerts, err := p.months(c).List(t.Context(), true)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := p.months(c).List(t.Context(), false)
+	return append(alerts, runs...), err
+}
+
+func lists(months []mappings.Month, index string) bool {
+	return slices.ContainsFunc(months, func(m mappings.Month) bool { return m.Index == index })
+}
+
+// drops deletes months.
+func drops(t *testing.T, p place, user string) error {
+	c, err := p.open(t, user)
+	if err != nil {
+		return err
+	}
+	long := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, index := range []string{p.names.AlertIndex(long), p.names.RunIndex(long)} {
+		p.must(t, "PUT", "/"+index, nil)
+	}
+	list, err := p.listed(t, c)
+	if err != nil || len(list) != 2 {
+		return errors.Join(fmt.Errorf("months %v: not both are seen", list), err, p.unread(t, c))
+	}
+	for _, m := range list {
+		if err := p.months(c).Delete(t.Context(), m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stored are the documents in indices, as index and id.
@@ -291,7 +337,7 @@ func (p place) unread(t *testing.T, c *esq.Cluster) error {
 	t.Helper()
 	var errs []error
 	for _, index := range append(slices.Clone(p.sources), p.names.AlertPattern(), p.names.RunPattern(), p.names.State()) {
-		lacks, err := doctor.Cluster(c, c, c.Product()).Lacks(t.Context(), index, []string{"read"})
+		lacks, err := doctor.Cluster(c, c, c.Product()).Lacks(t.Context(), index, []string{"read", "view_index_metadata"})
 		for _, privilege := range lacks.Value {
 			errs = append(errs, fmt.Errorf("the user lacks [%s] on %s", privilege, index))
 		}
