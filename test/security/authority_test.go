@@ -4,8 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -33,6 +35,13 @@ func newAuthority(t *testing.T) *authority {
 		t.Fatal(err)
 	}
 	return &authority{cert: cert, key: key, pem: pemOf("CERTIFICATE", der)}
+}
+
+// fingerprint is the SHA-256 of the authority's certificate, as Elasticsearch
+// prints it at its first start.
+func (a *authority) fingerprint() string {
+	sum := sha256.Sum256(a.cert.Raw)
+	return hex.EncodeToString(sum[:])
 }
 
 // issue returns a certificate for 127.0.0.1 with the authority's behind it, and

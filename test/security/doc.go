@@ -8,5 +8,6 @@
 // required. Certificates are made by the tests; Elasticsearch asks each client
 // for one, OpenSearch takes one instead of a password.
 //
-// TestRoles takes away one privilege at a time and looks what fails.
+// TestRoles takes away one privilege at a time and looks what fails; it also
+// connects with an API key, a client certificate and a fingerprint.
 package security

@@ -27,6 +27,7 @@ func TestRoles(t *testing.T) {
 		}
 		c.give(t, roles)
 		c.beyond(t, shared)
+		c.connects(t, shared)
 		for _, tr := range trials {
 			t.Run(tr.use+": "+tr.without.what, func(t *testing.T) {
 				t.Parallel()
