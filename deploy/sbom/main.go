@@ -29,7 +29,7 @@ func run(args []string, out io.Writer) error {
 	case len(args) == 2 && args[0] != "-licences":
 		return bill(args[0], args[1])
 	}
-	return errors.New("usage: sbom BINARY FILE | sbom -licences BINARY ...")
+	return errors.New("usage: sbom BINARY FILE, or sbom -licences BINARY [BINARY ...]")
 }
 
 // bill writes the bill of materials of a binary into a file.
