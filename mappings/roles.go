@@ -68,12 +68,10 @@ const (
 	mayMakeIndex                   // have an index made by writing to it
 	mayAddFields                   // have fields added by writing a document that has them
 	mayInspect                     // read the mapping of an index
-	mayListIndices                 // read the settings of indices
+	mayListIndices                 // read the settings of indices, and ask ISM about them
 	mayDeleteIndex                 // delete whole indices
 	mayPutTemplates                // read and put index templates
 	mayPrepare                     // create an index, add fields to its mapping
-	mayListMonths                  // read the settings of indices
-	mayDropMonths                  // delete indices
 	mayKeepPolicies                // write policies of ILM or ISM, and give indices to them
 )
 
@@ -98,7 +96,7 @@ func (n Names) uses(sources []string) []use {
 		{
 			RunRole, "runs rules: stitch run, once, coverage, replay", []ability{mayConnect}, []reach{
 				{sources, []ability{maySearch, mayAskFields}},
-				{alerts, []ability{maySearch, mayGet, mayWrite, mayMakeIndex, mayAddFields, mayListMonths}},
+				{alerts, []ability{maySearch, mayGet, mayWrite, mayMakeIndex, mayAddFields, mayListIndices}},
 				{runs, []ability{maySearch, mayWrite, mayDelete, mayMakeIndex, mayListIndices, mayDeleteIndex}},
 				{state, []ability{maySearch, mayGet, mayWrite, mayDelete, mayInspect}},
 			},
@@ -121,12 +119,12 @@ func (n Names) uses(sources []string) []use {
 		},
 		{
 			RetentionRole, "besides stitch-run, where the cluster has neither ILM nor ISM: deletes months past their retention", []ability{mayConnect}, []reach{
-				{slices.Concat(alerts, runs), []ability{mayListMonths, mayDropMonths}},
+				{slices.Concat(alerts, runs), []ability{mayListIndices, mayDeleteIndex}},
 			},
 		},
 		{
 			LifecycleRole, "besides stitch-bootstrap, where the cluster has ILM or ISM: writes the policies that delete old months", []ability{mayConnect}, []reach{
-				{slices.Concat(alerts, runs), []ability{mayListMonths, mayKeepPolicies}},
+				{slices.Concat(alerts, runs), []ability{mayListIndices, mayKeepPolicies}},
 			},
 		},
 	}
@@ -159,8 +157,6 @@ func wordsOf(family string) (words, error) {
 			mayDeleteIndex:  {index: []string{"delete_index"}},
 			mayPutTemplates: {cluster: []string{"manage_index_templates"}},
 			mayPrepare:      {index: []string{"create_index", "indices:admin/mapping/put"}},
-			mayListMonths:   {index: []string{"view_index_metadata"}},
-			mayDropMonths:   {index: []string{"delete_index"}},
 			// ILM acts as the one who wrote the policy.
 			mayKeepPolicies: {cluster: []string{"manage_ilm"}, index: []string{"manage"}},
 		}, nil
@@ -175,12 +171,10 @@ func wordsOf(family string) (words, error) {
 			mayMakeIndex:    {index: []string{"indices:admin/create"}},
 			mayAddFields:    {index: []string{"indices:admin/mapping/put"}},
 			mayInspect:      {index: []string{"indices:admin/mappings/get"}},
-			mayListIndices:  {index: []string{"indices:monitor/settings/get"}},
+			mayListIndices:  {cluster: []string{"cluster:admin/opendistro/ism/managedindex/explain"}, index: []string{"indices:monitor/settings/get"}},
 			mayDeleteIndex:  {index: []string{"indices:admin/delete"}},
 			mayPutTemplates: {cluster: []string{"indices:admin/index_template/get", "indices:admin/index_template/put"}},
 			mayPrepare:      {index: []string{"indices:admin/create", "indices:admin/mapping/put"}},
-			mayListMonths:   {cluster: []string{"cluster:admin/opendistro/ism/managedindex/explain"}, index: []string{"indices:monitor/settings/get"}},
-			mayDropMonths:   {index: []string{"indices:admin/delete"}},
 			mayKeepPolicies: {cluster: []string{"cluster:admin/opendistro/ism/*"}, index: []string{"indices:admin/opensearch/ism/managedindex"}},
 		}, nil
 	}
