@@ -32,7 +32,8 @@ func pageCommand(s streams) *cobra.Command {
 		Short: "Show alerts, rules and coverage in a browser, and run nothing",
 		Long: `Answers over HTTP on --listen with the page that stitch run has as well, until
 SIGTERM or an interrupt. No rule runs here, and without --allow-triage nothing is
-written to the cluster, so that a user who may only read will do.
+written to the cluster, so that a user who may only read will do. Of what
+stitch run answers on --listen beside the page, this has /healthz alone.
 
 ` + pageHelp + "\n\n" + listenHelp + "\n\n" + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,

@@ -96,7 +96,7 @@ func newTab(t *testing.T, browser context.Context, s *site) *tab {
 	t.Helper()
 	ctx, end := chromedp.NewContext(browser)
 	t.Cleanup(end)
-	bounded, stop := context.WithTimeout(ctx, 2*time.Minute)
+	bounded, stop := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(stop)
 	b := &tab{Context: bounded, t: t, site: s}
 	if err := chromedp.Listen(bounded, b.hear); err != nil {
