@@ -232,7 +232,7 @@ func (r *ruling) cut(id string, before bool) bool {
 func (r *ruling) arrived(raw json.RawMessage) (before, after bool) {
 	for _, stage := range evidenceOf(r.w.t, raw).Stitch.Chain {
 		for _, listed := range stage.Documents {
-			for _, d := range r.h.Documents {
+			for _, d := range r.seen() {
 				if d.ID == listed.ID {
 					early := d.arrives().at().Before(r.x.start)
 					before = before || early
