@@ -128,7 +128,11 @@ func writeCoverage(w io.Writer, list []scheduler.RuleCoverage, lease *scheduler.
 			fmt.Fprintf(w, "  source   %s\n", printable(sourceLine(src)))
 		}
 	}
-	if lease != nil {
+	switch {
+	case lease == nil:
+	case lease.Holder == "":
+		fmt.Fprintf(w, "lease free, given back %s\n", stamp(lease.Renewed))
+	default:
 		fmt.Fprintf(w, "lease held by %s, token %d, renewed %s\n", printable(lease.Holder), lease.Token, stamp(lease.Renewed))
 	}
 	if beat != nil {

@@ -27,3 +27,18 @@ func TestCoverageShowsTheHeartbeat(t *testing.T) {
 		t.Errorf("without a heartbeat: %q", text.String())
 	}
 }
+
+func TestCoverageSaysWhoHoldsTheLease(t *testing.T) {
+	renewed := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	for want, lease := range map[string]*scheduler.Lease{
+		"": nil,
+		"lease held by host-1, token 3, renewed 2026-03-10T08:00:00Z\n": {Holder: "host-1", Token: 3, Renewed: renewed},
+		"lease free, given back 2026-03-10T08:00:00Z\n":                 {Token: 3, Renewed: renewed},
+	} {
+		var out strings.Builder
+		writeCoverage(&out, nil, lease, nil)
+		if out.String() != want {
+			t.Errorf("%+v: %q, want %q", lease, out.String(), want)
+		}
+	}
+}
