@@ -17,10 +17,11 @@ import (
 // key that a file may have stands there as inline code.
 func TestKeys(t *testing.T) {
 	for page, schema := range map[string]string{
-		"docs/rules.md":      "rule",
-		"docs/views.md":      "view",
-		"docs/rule-tests.md": "test",
-		"docs/exceptions.md": "exceptions",
+		"docs/rules.md":         "rule",
+		"docs/views.md":         "view",
+		"docs/rule-tests.md":    "test",
+		"docs/exceptions.md":    "exceptions",
+		"docs/notifications.md": "notifications",
 	} {
 		var tree any
 		if err := json.Unmarshal([]byte(read(t, "docs/schema/"+schema+".json")), &tree); err != nil {
