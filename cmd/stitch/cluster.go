@@ -129,10 +129,7 @@ is looked at when it is back.
 			f.monitor = newMonitor(time.Now)
 			service, log, err := f.start(cmd.Context(), s)
 			if err != nil {
-				if cmd.Context().Err() != nil && exitCode(err) != exitUsage {
-					return nil // stopped before it began
-				}
-				return err
+				return unlessStopped(cmd.Context(), err)
 			}
 			pages, err := service.pages(f.allowTriage, log)
 			if err != nil {

@@ -86,3 +86,12 @@ func openError(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// unlessStopped is the error of a service's start, none if it was stopped
+// before it began.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && exitCode(err) != exitUsage {
+		return nil
+	}
+	return err
+}

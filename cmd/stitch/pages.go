@@ -51,7 +51,7 @@ stitch run answers on --listen beside the page, this has /healthz alone.
 			defer server.close()
 			service, log, err := f.start(cmd.Context(), s)
 			if err != nil {
-				return err
+				return unlessStopped(cmd.Context(), err)
 			}
 			pages, err := service.pages(f.allowTriage, log)
 			if err != nil {
