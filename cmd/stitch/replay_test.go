@@ -259,7 +259,7 @@ func TestReplayWarnsOnce(t *testing.T) {
 func TestReplayIsTheSameEveryTime(t *testing.T) {
 	start := time.Date(2025, 6, 2, 0, 0, 0, 0, time.UTC)
 	day := write(t, "day.ndjson", string(demo.Day(start)))
-	args := []string{"replay", "--data", day, "--from", "2025-06-02T13:00", "--to", "2025-06-02T17:00", "--output", "ndjson"}
+	args := []string{"replay", "--data", day, "--from", "2025-06-02T13:00", "--to", "2025-06-02T17:00", "--every", "30m", "--output", "ndjson"}
 	first := call{}.run(t, args...)
 	first.want(t, exitFine, `"@timestamp":"2025-06-02T`, "6141 documents, 5 rules, 2025-06-02T13:00:00Z to 2025-06-02T17:00:00Z: 3 alerts\n")
 	if second := (call{}).run(t, args...); second != first {

@@ -49,7 +49,7 @@ func TestNoCommandTellsASecret(t *testing.T) {
 		{"once", "--rules", rule, "--users", "index:people"},
 		{"coverage", "--rules", rule}, {"coverage", "--rules", rule, "--output", "json"}, {"rules", "--rules", rule, "--output", "json"},
 		{"doctor", "--rules", rule}, {"doctor", "--rules", rule, "--output", "json"},
-		{"replay", "--rules", rule, "--from", "2026-01-01", "--to", "2026-01-02"}, {"explain", "--why", "x", "--rules", rule},
+		{"replay", "--rules", rule, "--from", "2026-01-01T00:00", "--to", "2026-01-01T00:10"}, {"explain", "--why", "x", "--rules", rule},
 		{"alerts", "list"}, {"alerts", "list", "--output", "json"}, {"alerts", "show", "x"},
 	}
 	for _, way := range ways {
