@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -139,12 +140,21 @@ func TestReloadOfAProcess(t *testing.T) {
 	p.waitFor(t, "run done")
 	url := "http://" + address
 
+	// What is logged may be a moment ahead of what is counted.
 	has := func(lines ...string) {
 		t.Helper()
-		_, body := ask(t, "GET", url+"/metrics", "")
-		for _, line := range lines {
-			if !strings.Contains(body, line) {
-				t.Errorf("no %s among the metrics:\n%s", line, body)
+		patience, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		for again := time.NewTicker(20 * time.Millisecond); ; {
+			_, body := ask(t, "GET", url+"/metrics", "")
+			missing := slices.IndexFunc(lines, func(line string) bool { return !strings.Contains(body, line) })
+			if missing < 0 {
+				return
+			}
+			select {
+			case <-again.C:
+			case <-patience.Done():
+				t.Fatalf("no %s among the metrics:\n%s", lines[missing], body)
 			}
 		}
 	}

@@ -468,6 +468,11 @@ func (c *complaints) WithAttrs([]slog.Attr) slog.Handler       { return c }
 func (c *complaints) WithGroup(string) slog.Handler            { return c }
 
 func (c *complaints) Handle(ctx context.Context, r slog.Record) error {
+	// An engine that is not ready yet says nothing of privileges; a refusal for
+	// want of one is never tried again.
+	if strings.HasSuffix(r.Message, "trying again") {
+		return nil
+	}
 	if c.to != nil {
 		r.Level = max(r.Level, slog.LevelWarn)
 		return c.to.Handle(ctx, r)
