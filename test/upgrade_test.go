@@ -260,6 +260,7 @@ func TestUpgradeOnClusters(t *testing.T) {
 		}
 		u.run(t, 2)
 		u.run(t, 3)
+		e.Must(t, http.MethodPost, "/"+upgradeNames().State()+"/_refresh", "")
 		u.check(t)
 
 		// A later stitch has been here: this one changes nothing and says whom to ask.

@@ -92,9 +92,9 @@ func (c *countedCase) draw(t *rapid.T, from int64) {
 		s := drawStory(t, start)
 		s.user = rapid.SampledFrom(users()[:6]).Draw(t, "person")
 		at := start
-		for range rapid.IntRange(3, 12).Draw(t, "downloads") {
+		for range rapid.IntRange(5, 12).Draw(t, "downloads") {
 			c.download(t, &chain.writer, s, at)
-			at += rapid.SampledFrom([]int64{minute / 3, 1, 0, minute / 2, minute / 3, minute - 1, minute, 10 * hour}).Draw(t, "step")
+			at += rapid.SampledFrom([]int64{minute / 3, 1, 0, 1, minute / 4, minute / 2, minute / 3, minute - 1, minute, 10 * hour}).Draw(t, "step")
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "copies") {
 			of := rapid.SampledFrom(c.downloads).Draw(t, "copied")
@@ -119,7 +119,7 @@ func (c *countedCase) download(t *rapid.T, w *writer, s story, at int64) {
 		name:   rapid.SampledFrom([]string{"a.txt", "b.txt", "A.TXT", "c.txt", ""}).Draw(t, "name"),
 		source: rapid.SampledFrom([]string{"m365_defender", "o365", "filebeat"}).Draw(t, "source"),
 	}
-	address := rapid.SampledFrom([]string{"", "https://x/1", "https://x/2", "https://x/3", "https://X/1"}).Draw(t, "file's address")
+	address := rapid.SampledFrom([]string{"https://x/1", "https://x/2", "https://x/3", "https://X/1", "https://x/4", ""}).Draw(t, "file's address")
 	var d document
 	if e.source == "m365_defender" {
 		d = w.cloudAppEvent(t, cloudAppEvent{TimeGenerated: e.time, ActionType: e.action, Application: "SharePoint",
