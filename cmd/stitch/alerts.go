@@ -47,19 +47,6 @@ func noSuchAlertsCommand(cmd *cobra.Command, args []string) error {
 	return usage("unknown command %q; stitch alerts has %s", args[0], strings.Join(known, ", "))
 }
 
-// openAlerts connects to the cluster that has the alerts.
-func (c *connection) openAlerts(ctx context.Context, s streams) (*esq.Cluster, error) {
-	settings, err := c.settings(s)
-	if err != nil {
-		return nil, err
-	}
-	cluster, err := esq.Open(ctx, settings.cluster)
-	if err != nil {
-		return nil, openError(ctx, err)
-	}
-	return cluster, nil
-}
-
 // resolveAlerts returns the ids of the alerts that are meant, each once; all of
 // the problems if some are not clear.
 func resolveAlerts(ctx context.Context, pager esq.Pager, names mappings.Names, prefixes []string) ([]string, error) {
@@ -98,7 +85,7 @@ func completeAlerts(s streams, c *connection, several bool) cobra.CompletionFunc
 		if len(args) > 0 && !several {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		cluster, err := c.openAlerts(ctx, s)
+		cluster, err := c.connect(ctx, s)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -69,7 +69,7 @@ comes, the same command with the --action-id that is then named does it once.
 			if err != nil {
 				return err
 			}
-			cluster, err := f.openAlerts(cmd.Context(), s)
+			cluster, err := f.connect(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

@@ -47,7 +47,7 @@ says otherwise. What does not fit the terminal is cut; in a pipe nothing is.
 			if err != nil {
 				return usage("--after: %w", err)
 			}
-			cluster, err := f.openAlerts(cmd.Context(), s)
+			cluster, err := f.connect(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ which documents that is known, what analysts have done, and who was told. With
 			if format != "text" && format != "json" {
 				return usage("--output must be text or json, not %q", format)
 			}
-			cluster, err := c.openAlerts(cmd.Context(), s)
+			cluster, err := c.connect(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

@@ -148,6 +148,10 @@ func missing(paths []string) []string {
 	return names
 }
 
+func rulesFlag(cmd *cobra.Command, paths *[]string) {
+	cmd.Flags().StringArrayVar(paths, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+}
+
 // loadRules loads the rules that are to run: those with the ids, if any are
 // named.
 func loadRules(paths, ids []string) (*rules.Set, error) {

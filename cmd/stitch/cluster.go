@@ -89,7 +89,7 @@ type runFlags struct {
 
 func (f *runFlags) flags(cmd *cobra.Command) {
 	f.connection.flags(cmd)
-	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	rulesFlag(cmd, &f.rules)
 	cmd.Flags().StringArrayVar(&f.ids, "rule", nil, "run only the rule with this id, repeatable")
 	usersFlag(cmd, &f.users, " (default STITCH_USERS, or none)")
 	cmd.Flags().StringVar(&f.notifications, "notifications", "", notificationsHelp)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,6 +84,19 @@ type source interface {
 
 // sources are settings in the order of their precedence.
 type sources []source
+
+// connect opens the cluster that is named.
+func (c *connection) connect(ctx context.Context, s streams) (*esq.Cluster, error) {
+	settings, err := c.settings(s)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := esq.Open(ctx, settings.cluster)
+	if err != nil {
+		return nil, openError(ctx, err)
+	}
+	return cluster, nil
+}
 
 func (c *connection) settings(s streams) (settings, error) {
 	file, err := c.readFile(s)

@@ -45,7 +45,7 @@ again, and alerts that exist are found again, not doubled.
 		},
 	}
 	f.connection.flags(cmd)
-	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	rulesFlag(cmd, &f.rules)
 	usersFlag(cmd, &f.users, " (default STITCH_USERS, or none)")
 	cmd.Flags().StringVar(&f.output, "output", "text", "text or json")
 	cmd.Flags().BoolVar(&f.rebuild, "rebuild", false, "give rules whose ledger cannot be used a new one")

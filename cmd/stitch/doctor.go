@@ -48,7 +48,7 @@ A rule that cannot fire is a problem (1).`,
 	f.connection.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.data, "data", nil, "NDJSON file instead of a cluster, plain or gzipped, or - for stdin, repeatable")
-	flags.StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	rulesFlag(cmd, &f.rules)
 	flags.DurationVar(&f.last, "last", 24*time.Hour, "how far to look back")
 	flags.StringVar(&f.at, "at", "", "look back from this time, like 2024-02-22T08:00:00Z (default now, or the end of the data)")
 	flags.StringVar(&f.output, "output", "text", "text or json")

@@ -37,7 +37,7 @@ func TestClusters(t *testing.T) {
 		prefix := e.Prefix(t)
 		// The last file was copied six minutes ago: a first run looks back ten
 		// minutes, and a window of the other rule ended five minutes ago at most.
-		loadDemo(t, e, prefix, time.Now().UTC().Truncate(time.Second).Add(-14*time.Hour-29*time.Minute))
+		loadDemo(t, e, prefix, time.Now().UTC().Truncate(time.Second).Add(-demoSoFar))
 		folder := rulesOf(t, shipped, prefix)
 		on := func(command string, args ...string) result {
 			return call{env: map[string]string{"STITCH_URL": e.URL}, patient: true}.run(t, append([]string{command}, args...)...)

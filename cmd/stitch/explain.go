@@ -67,7 +67,7 @@ That a rule did not fire is no problem; an alert that is not there is one.`,
 	f.connection.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.data, "data", nil, "NDJSON file instead of a cluster, plain or gzipped, or - for stdin, repeatable")
-	flags.StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	rulesFlag(cmd, &f.rules)
 	usersFlag(cmd, &f.users, " (default STITCH_USERS)")
 	flags.BoolVar(&f.dsl, "dsl", false, "show the requests")
 	flags.StringVar(&f.family, "family", "", "with --dsl and without a cluster: elasticsearch (the default) or opensearch")
@@ -183,7 +183,7 @@ func (f *explainFlags) engine(ctx context.Context, s streams) (esq.Searcher, err
 		}
 		return p.documents, nil
 	}
-	return f.cluster(ctx, s)
+	return f.connect(ctx, s)
 }
 
 // documents reads NDJSON files, every document of which has arrived.
@@ -195,18 +195,6 @@ func (f *explainFlags) documents(s streams) (*past, error) {
 	}
 	p.Searcher = p.documents
 	return p, nil
-}
-
-func (f *explainFlags) cluster(ctx context.Context, s streams) (*esq.Cluster, error) {
-	settings, err := f.settings(s)
-	if err != nil {
-		return nil, err
-	}
-	c, err := esq.Open(ctx, settings.cluster)
-	if err != nil {
-		return nil, openError(ctx, err)
-	}
-	return c, nil
 }
 
 // assumed answers for the fields of indices that nobody named: as the usual
@@ -276,7 +264,7 @@ func (f *explainFlags) plan(ctx context.Context, s streams, name string) error {
 		}
 		engine = p.documents
 	case cluster && f.family == "":
-		c, err := f.cluster(ctx, s)
+		c, err := f.connect(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -380,7 +368,7 @@ func (f *explainFlags) alert(ctx context.Context, s streams, set *rules.Set) (es
 		}
 		engine = p.documents
 	} else {
-		c, err := f.cluster(ctx, s)
+		c, err := f.connect(ctx, s)
 		if err != nil {
 			return nil, console, nil, err
 		}

@@ -65,7 +65,7 @@ stitch run answers on --listen beside the page, this has /healthz alone.
 		},
 	}
 	f.connection.flags(cmd)
-	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	rulesFlag(cmd, &f.rules)
 	usersFlag(cmd, &f.users, " (default STITCH_USERS, or none)")
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "text", "text or json, on stderr")
 	f.pageFlags(cmd)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
 )
@@ -198,13 +197,9 @@ func (f *replayFlags) files(_ context.Context, s streams) (*past, error) {
 // cluster is the past of the cluster that is named. What is written stays here,
 // unless --write is given.
 func (f *replayFlags) cluster(ctx context.Context, s streams) (*past, error) {
-	settings, err := f.settings(s)
+	cluster, err := f.connect(ctx, s)
 	if err != nil {
 		return nil, err
-	}
-	cluster, err := esq.Open(ctx, settings.cluster)
-	if err != nil {
-		return nil, openError(ctx, err)
 	}
 	p := newPast()
 	p.Searcher, p.cluster = cluster, cluster

@@ -158,13 +158,9 @@ func (f *rolesFlags) products(ctx context.Context, s streams, c *connection) ([]
 	if err != nil || !named {
 		return both, err
 	}
-	settings, err := c.settings(s)
+	cluster, err := c.connect(ctx, s)
 	if err != nil {
 		return nil, err
-	}
-	cluster, err := esq.Open(ctx, settings.cluster)
-	if err != nil {
-		return nil, openError(ctx, err)
 	}
 	return []string{cluster.Product()}, nil
 }

@@ -44,7 +44,7 @@ searched and when it is due again.
 		},
 	}
 	f.connection.flags(cmd)
-	cmd.Flags().StringArrayVar(&f.rules, "rules", nil, "file or folder of rules, repeatable (default STITCH_RULES, or the shipped rules)")
+	rulesFlag(cmd, &f.rules)
 	cmd.Flags().StringVar(&output, "output", "text", "text or json")
 	return cmd
 }

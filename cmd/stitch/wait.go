@@ -23,17 +23,14 @@ func (p *patience) flag(cmd *cobra.Command) {
 func (p *patience) open(ctx context.Context, config esq.Config) (*esq.Cluster, error) {
 	waiting, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
-	for again := time.NewTicker(time.Second); ; {
+	for {
 		cluster, err := esq.Open(ctx, config)
-		if err == nil || !starting(err) {
+		if err == nil || !starting(err) || waiting.Err() != nil {
 			return cluster, err
 		}
 		select {
-		case <-again.C:
+		case <-time.After(time.Second):
 		case <-waiting.Done():
-			return nil, err
-		}
-		if waiting.Err() != nil { // of two that are ready, either is chosen
 			return nil, err
 		}
 	}

@@ -176,7 +176,7 @@ func (r *ruling) compareOne(id string, want, least json.RawMessage) {
 // have run when the last one was there, or ran for a while: when the rule is as
 // it was before, what is covered is not searched again.
 func (r *ruling) mixed() bool {
-	return r.h.redefined() && r.h.returned() || r.h.redefined() && r.h.some(func(p Process) bool { return p.Loop && p.runs(func(v int) bool { return v != r.h.last() }) })
+	return r.h.redefined() && (r.h.returned() || r.h.some(func(p Process) bool { return p.Loop && p.runs(func(v int) bool { return v != r.h.last() }) }))
 }
 
 // agrees reports whether a stored alert says what it should: everything, or at
