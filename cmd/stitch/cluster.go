@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/rules/doctor"
 	"github.com/stitchdetect/stitch/scheduler"
 	"github.com/stitchdetect/stitch/scheduler/notify"
 )
@@ -140,9 +142,14 @@ is looked at when it is back.
 				log.Info("stopping", "grace", f.grace)
 			})
 			reload := &reloader{
-				paths: service.paths, ids: f.ids, every: f.reload, log: log, exchange: service.Exchange, set: service.rules,
+				paths: service.paths, ids: f.ids, every: f.reload, log: log, set: service.rules,
 				loaded: f.monitor.loaded, wishes: make(chan chan<- reloaded),
+				exchange: func(set *rules.Set) {
+					service.warnUnreadable(cmd.Context(), set, log)
+					service.Exchange(set)
+				},
 			}
+			service.warnUnreadable(cmd.Context(), service.rules, log)
 			server.serve(newMux(handlers{
 				health: http.HandlerFunc(f.monitor.healthy), ready: &prober{monitor: f.monitor, read: service.Lease},
 				metrics: f.monitor.metrics.Handler(), reload: reload.handler(cmd.Context()), page: pages, pprof: f.listen.pprof,
@@ -176,10 +183,11 @@ the cluster was gone or refused.
 ` + connectionHelp + "\n\n" + exitHelp,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, _, err := f.start(cmd.Context(), s)
+			service, log, err := f.start(cmd.Context(), s)
 			if err != nil {
 				return err
 			}
+			service.warnUnreadable(cmd.Context(), service.rules, log)
 			summary, err := service.Once(cmd.Context())
 			writeSummary(s, summary)
 			told := flush(cmd.Context(), s, service.notifier)
@@ -209,6 +217,23 @@ type service struct {
 	notifier *notify.Notifier
 	links    page.Links // of documents
 	newest   newestSet
+}
+
+// warnUnreadable tells of indices that the rules read and the user may not:
+// Elasticsearch answers without them as if they held nothing. OpenSearch refuses.
+func (s *service) warnUnreadable(ctx context.Context, set *rules.Set, log *slog.Logger) {
+	if s.cluster.Product() != esq.Elasticsearch {
+		return
+	}
+	indices := readBy(set)
+	slices.Sort(indices)
+	unreadable, err := doctor.Unreadable(ctx, s.cluster, slices.Compact(indices))
+	if err != nil {
+		log.Warn("the cluster was asked what the user may read, and did not answer", "err", err)
+	} else if len(unreadable) > 0 {
+		log.Warn("the user may not read all that rules read, and what it may not read is missed: give its role the privilege read; stitch doctor says more",
+			"indices", strings.Join(unreadable, ","))
+	}
 }
 
 // start sets up what runs rules on the cluster that is configured.

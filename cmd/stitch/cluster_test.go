@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -125,6 +126,21 @@ func TestARuleThatFailsDoesNotStopTheOthers(t *testing.T) {
 	r := call{}.run(t, "once", "--url", f.URL, "--rules", write(t, "a.toml", eventRule), "--rules", write(t, "b.toml", other))
 	r.want(t, exitProblems, "ran      Other: 0 new", "mapping conflict")
 	r.want(t, exitProblems, "failed   Any event: ", "mapping conflict")
+}
+
+func TestIndicesThatMayNotBeRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	rule := write(t, "rule.toml", eventRule)
+	for _, read := range []bool{true, false} {
+		f := newFake(t, func(w http.ResponseWriter, r *http.Request) bool {
+			return r.URL.Path == "/_security/user/_has_privileges" && say(w, 200, fmt.Sprintf(`{"index":{"events-*":{"read":%v}}}`, read))
+		})
+		r := call{}.run(t, "once", "--url", f.URL, "--rules", rule)
+		r.want(t, exitFine, "ran      Any event: 0 new", "started")
+		if warned := strings.Contains(r.err, "the user may not read all that rules read") && strings.Contains(r.err, "indices=events-*"); warned == read {
+			t.Errorf("warned: %v, may be read: %v:\n%s", warned, read, r.err)
+		}
+	}
 }
 
 func TestSecretsAreUsedAndNotTold(t *testing.T) {

@@ -65,6 +65,8 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(w, 200, `{"`+mappings.Names{}.State()+`":{"mappings":{"_meta":{"version":4,"hash":"x"}}}}`)
 	case strings.HasSuffix(path, "/_settings"):
 		say(w, 200, `{}`)
+	case path == "/_security/user/_has_privileges":
+		refuse(w, 405, "method_not_allowed", "no security")
 	case strings.HasSuffix(path, "/_mget"):
 		f.notFound(w, r)
 	case strings.HasSuffix(path, "/_bulk"):

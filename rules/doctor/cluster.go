@@ -197,30 +197,65 @@ func (c cluster) Lacks(ctx context.Context, index string, wanted []string) (Know
 	if c.product != esq.Elasticsearch {
 		return Known[[]string]{Why: "OpenSearch cannot be asked for a user's rights: what is missing shows where it refuses"}, nil
 	}
-	name := index
-	if _, local, ok := strings.Cut(index, ":"); ok {
-		name = local // the remote cluster decides, by the roles of the same names
-	}
-	body := map[string]any{"index": []any{map[string]any{"names": []string{name}, "privileges": wanted, "allow_restricted_indices": false}}}
-	var answer struct {
-		Index map[string]map[string]bool
-	}
-	err := c.admin.Do(ctx, http.MethodPost, "/_security/user/_has_privileges", body, &answer)
+	name := hereOf(index)
+	has, err := hasPrivileges(ctx, c.admin, []string{name}, wanted)
 	if err != nil {
-		return c.withoutSecurity(err)
+		return withoutSecurity(err)
 	}
 	var out Known[[]string]
 	for _, p := range wanted {
-		if !answer.Index[name][p] {
+		if !has[name][p] {
 			out.Value = append(out.Value, p)
 		}
 	}
 	return out, nil
 }
 
+// Unreadable returns those of the patterns of which the user of an
+// Elasticsearch cluster may not read all: a search passes over what it may not
+// read, without an error. An answer that is refused tells of nothing.
+func Unreadable(ctx context.Context, admin Admin, patterns []string) ([]string, error) {
+	names := make([]string, len(patterns))
+	for i, p := range patterns {
+		names[i] = hereOf(p)
+	}
+	has, err := hasPrivileges(ctx, admin, names, []string{"read"})
+	if err != nil {
+		_, err := withoutSecurity(err)
+		return nil, err
+	}
+	var out []string
+	for i, p := range patterns {
+		if !has[names[i]]["read"] {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// hereOf is an index without its remote cluster, which decides by the roles of
+// the same names.
+func hereOf(index string) string {
+	if _, local, ok := strings.Cut(index, ":"); ok {
+		return local
+	}
+	return index
+}
+
+// hasPrivileges asks Elasticsearch which privileges the user has on indices, by
+// the name of the index and that of the privilege.
+func hasPrivileges(ctx context.Context, admin Admin, names, wanted []string) (map[string]map[string]bool, error) {
+	body := map[string]any{"index": []any{map[string]any{"names": names, "privileges": wanted, "allow_restricted_indices": false}}}
+	var answer struct {
+		Index map[string]map[string]bool
+	}
+	err := admin.Do(ctx, http.MethodPost, "/_security/user/_has_privileges", body, &answer)
+	return answer.Index, err
+}
+
 // withoutSecurity tells a cluster that has no security, where everything is
 // allowed, from one that does not let the user ask.
-func (c cluster) withoutSecurity(err error) (Known[[]string], error) {
+func withoutSecurity(err error) (Known[[]string], error) {
 	var refusal *esq.ResponseError
 	if errors.As(err, &refusal) {
 		if esq.Refused(err) {

@@ -104,6 +104,27 @@ func TestClusterRights(t *testing.T) {
 	}
 }
 
+func TestUnreadable(t *testing.T) {
+	const path = "POST /_security/user/_has_privileges"
+	for _, tt := range []struct {
+		name  string
+		admin Admin
+		want  []string
+	}{
+		{"all", answering{path: `{"index":{"logs-*":{"read":true},"far-*":{"read":true}}}`}, nil},
+		{"some", answering{path: `{"index":{"logs-*":{"read":true},"far-*":{"read":false}}}`}, []string{"europe:far-*"}},
+		{"may not ask", answering{}, nil},
+		{"no security", failing{&esq.ResponseError{Status: 405}}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Unreadable(t.Context(), tt.admin, []string{"logs-*", "europe:far-*"})
+			if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
 // A failing admin fails always.
 type failing struct{ err error }
 
@@ -117,6 +138,9 @@ func TestClusterIsGone(t *testing.T) {
 	}
 	if _, err := site.Lacks(t.Context(), "logs-*", []string{"read"}); err == nil {
 		t.Error("rights are known of a cluster that does not answer")
+	}
+	if _, err := Unreadable(t.Context(), gone, []string{"logs-*"}); err == nil {
+		t.Error("what may be read is known of a cluster that does not answer")
 	}
 	if _, err := site.Time(t.Context()); err == nil {
 		t.Error("the time is known of a cluster that does not answer")
