@@ -350,7 +350,10 @@ func (c *compiler) side(stage int, e eql.Expr) (s side, ok bool, err error) {
 	if len(columns) == 0 || columns[0].stage != columns[len(columns)-1].stage {
 		return side{}, false, nil
 	}
-	s = side{stage: columns[0].stage}
+	s = side{stage: columns[0].stage, column: noColumn}
+	if _, plain := e.(*eql.Column); plain {
+		s.column = columns[0].column
+	}
 	s.program, err = c.program(stage, e)
 	return s, err == nil, err
 }

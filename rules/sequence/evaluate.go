@@ -1,7 +1,5 @@
 package sequence
 
-import "github.com/stitchdetect/stitch/esq/eql"
-
 // test is a condition in a problem, with what is known of it already.
 type test struct {
 	*condition
@@ -38,6 +36,16 @@ func (q *problem) holds(t *test) bool {
 		}
 	}
 	return verdict
+}
+
+// classOf returns a number of a row; rows of the stage with the same one are the
+// same to all of the tests.
+func (q *problem) classOf(tests []*test, stage int, row int32) int32 {
+	class := int32(0)
+	for _, t := range tests {
+		class = q.ids.pair(class, q.class(t, stage)[row])
+	}
+	return class
 }
 
 // class returns a number per row of a stage; rows with the same one are the
@@ -81,7 +89,7 @@ func (q *problem) listsOf(c slot, single bool) []int32 {
 	t := q.tables[c.stage]
 	lists := make([]int32, len(t.rows))
 	for row := range lists {
-		lists[row] = q.list(t.values(int32(row), c.column, single))
+		lists[row] = q.ids.list(t.values(int32(row), c.column, single))
 	}
 	return lists
 }
@@ -95,47 +103,8 @@ func (q *problem) spreadLists(c slot) []int32 {
 		if twin := t.twin[row]; int(twin) < row {
 			lists[row] = lists[twin]
 		} else {
-			lists[row] = q.list(t.values(int32(row), c.column, false))
+			lists[row] = q.ids.list(t.values(int32(row), c.column, false))
 		}
 	}
 	return lists
-}
-
-func (q *problem) list(values []eql.Value) int32 {
-	id := int32(0)
-	for _, v := range values {
-		id = q.ids.pair(id, q.ids.value(v))
-	}
-	return id
-}
-
-// interner numbers values and pairs of numbers.
-type interner struct {
-	values map[eql.Value]int32
-	pairs  map[[2]int32]int32
-}
-
-func newInterner() *interner {
-	return &interner{values: map[eql.Value]int32{}, pairs: map[[2]int32]int32{}}
-}
-
-// value returns the number of a value, from 1.
-func (n *interner) value(v eql.Value) int32 {
-	id, ok := n.values[v]
-	if !ok {
-		id = int32(len(n.values) + 1)
-		n.values[v] = id
-	}
-	return id
-}
-
-// pair returns the number of a pair, from 1. A list is numbered by pairing the
-// number of what came before, 0 at the start, with the next element.
-func (n *interner) pair(a, b int32) int32 {
-	id, ok := n.pairs[[2]int32{a, b}]
-	if !ok {
-		id = int32(len(n.pairs) + 1)
-		n.pairs[[2]int32{a, b}] = id
-	}
-	return id
 }

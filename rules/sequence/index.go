@@ -1,41 +1,103 @@
 package sequence
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // index finds the partners that rows of one stage have among rows of another.
 type index struct {
-	link   *link
-	stage  int // of the rows in it
-	rest   []*test
-	groups map[int32][]*timeline // by key; all under 0 if the link has no equality
+	link  *link
+	stage int // of the rows in it
+	rest  []*test
+	heads hashTable // by key: the number of its first line, from 1; all under key 0 if the link has no equality
+	lines []line
+	times timeline // of all lines, one after the other
+}
+
+// line is a run of index.times: rows with the same key that are the same to the
+// index's tests.
+type line struct {
+	from, to int32
+	next     int32 // the number of the next line with the same key; 0 is none
 }
 
 // newIndex makes an index of rows of a stage. The partners it finds satisfy the
 // link's equalities and bounds, and rest.
 func (q *problem) newIndex(l *link, stage int, rows domain, rest []*test, byLast bool) *index {
 	q.hash(l)
-	x := &index{link: l, stage: stage, rest: rest, groups: map[int32][]*timeline{}}
-	lines := map[[2]int32]*timeline{}
-	for _, row := range rows {
-		class := int32(0)
-		for _, t := range rest {
-			class = q.ids.pair(class, q.class(t, stage)[row])
-		}
-		for _, key := range q.keys(l, stage, row) {
-			line := lines[[2]int32{key, class}]
-			if line == nil {
-				line = &timeline{byLast: byLast}
-				lines[[2]int32{key, class}] = line
-				x.groups[key] = append(x.groups[key], line)
-			}
-			line.rows = append(line.rows, row)
-			q.cost.rows++
-		}
-	}
-	for _, line := range lines {
-		line.finish(q.tables[stage])
-	}
+	x := &index{link: l, stage: stage, rest: rest, heads: newHashTable(len(rows)), times: timeline{byLast: byLast}}
+	entries := x.draw(q, rows)
+	x.fill(entries)
+	x.times.finish(q.tables[stage], x.lines)
+	q.cost.rows += len(entries)
 	return x
+}
+
+// entry is a row that stands in a line.
+type entry struct{ row, line int32 }
+
+// draw makes the lines of rows, as long as they are to be, and says which rows
+// are in which.
+func (x *index) draw(q *problem, rows domain) []entry {
+	entries := make([]entry, 0, len(rows))
+	var classes hashTable // by key and class: the number of the line
+	for _, row := range rows {
+		class := q.classOf(x.rest, x.stage, row)
+		for _, key := range q.keys(x.link, x.stage, row) {
+			at := x.heads.at(uint64(key))
+			if len(x.rest) > 0 {
+				at = x.lineOf(at, classes.at(pairKey(key, class)))
+			} else if *at == 0 {
+				x.lines = append(x.lines, line{})
+				*at = int32(len(x.lines))
+			}
+			x.lines[*at-1].to++
+			entries = append(entries, entry{row, *at - 1})
+		}
+	}
+	return entries
+}
+
+// lineOf returns where the number of a line stands, given where the number of the
+// key's first line does. A new line becomes the first.
+func (x *index) lineOf(head, own *int32) *int32 {
+	if *own == 0 {
+		x.lines = append(x.lines, line{next: *head})
+		*own = int32(len(x.lines))
+		*head = *own
+	}
+	return own
+}
+
+// fill puts the rows into their lines, in the order in which they come.
+func (x *index) fill(entries []entry) {
+	end := int32(0)
+	for i := range x.lines {
+		l := &x.lines[i]
+		n := l.to
+		l.from, l.to = end, end
+		end += n
+	}
+	x.times.rows = make([]int32, len(entries))
+	for _, e := range entries {
+		l := &x.lines[e.line]
+		x.times.rows[l.to] = e.row
+		l.to++
+	}
+}
+
+// first returns the first line of a key, nil if there is none.
+func (x *index) first(key int32) *line { return x.line(x.heads.get(uint64(key))) }
+
+// after returns the next line with the key of another.
+func (x *index) after(l *line) *line { return x.line(l.next) }
+
+func (x *index) line(number int32) *line {
+	if number == 0 {
+		return nil
+	}
+	return &x.lines[number-1]
 }
 
 // keys returns the keys of a row, the same single one for all rows if the link
@@ -44,7 +106,7 @@ func (q *problem) keys(l *link, stage int, row int32) []int32 {
 	if len(l.equal) == 0 {
 		return q.onlyKey
 	}
-	return l.keys[l.side(stage)][row]
+	return l.keys[l.side(stage)].of(row)
 }
 
 // has reports whether a row of the link's other stage has a partner.
@@ -53,9 +115,9 @@ func (q *problem) has(x *index, row int32) bool {
 	b := x.link.box(other, &q.tables[other].rows[row])
 	q.env.at[other] = row
 	for _, key := range q.keys(x.link, other, row) {
-		for _, line := range x.groups[key] {
+		for l := x.first(key); l != nil; l = x.after(l) {
 			q.cost.pairs++
-			if line.any(q.tables[x.stage], b) && q.accepts(x, line) {
+			if x.times.any(q.tables[x.stage], l, b) && q.accepts(x, l) {
 				return true
 			}
 		}
@@ -63,10 +125,13 @@ func (q *problem) has(x *index, row int32) bool {
 	return false
 }
 
-// accepts reports whether the rows of a timeline, which are the same to the
-// index's tests, satisfy them with the rows in q.env.
-func (q *problem) accepts(x *index, line *timeline) bool {
-	q.env.at[x.stage] = line.rows[0]
+// accepts reports whether the rows of a line, which are the same to the index's
+// tests, satisfy them with the rows in q.env.
+func (q *problem) accepts(x *index, l *line) bool {
+	if len(x.rest) == 0 {
+		return true
+	}
+	q.env.at[x.stage] = x.times.rows[l.from]
 	return q.holdAll(x.rest)
 }
 
@@ -90,31 +155,32 @@ func (q *problem) semijoin(l *link, stage int, rows, partners domain, more []*te
 	return rows.filter(func(row int32) bool { return q.has(x, row) })
 }
 
+// run is places of index.times, from inclusive, to exclusive.
+type run struct{ from, to int }
+
 // reachable returns the rows of an index by equality and time alone to which
 // partners of the link's other stage lead, or ok false if they are limit or
 // more. Some of them may be no partners after all.
 func (q *problem) reachable(x *index, partners domain, limit int) (rows domain, ok bool) {
 	l, other := x.link, x.link.other(x.stage)
-	runs := map[*timeline][][2]int{}
+	var runs []run
 	for _, p := range partners {
 		b := l.box(other, &q.tables[other].rows[p])
 		for _, key := range q.keys(l, other, p) {
-			for _, line := range x.groups[key] {
+			for line := x.first(key); line != nil; line = x.after(line) {
 				q.cost.pairs++
-				if from, to := line.run(b); from < to {
-					runs[line] = append(runs[line], [2]int{from, to})
+				if from, to := x.times.run(line, b); from < to {
+					runs = append(runs, run{from, to})
 				}
 			}
 		}
 	}
 	var found []int32
-	for line, parts := range runs {
-		for _, r := range united(parts) {
-			if len(found)+r[1]-r[0] >= limit {
-				return nil, false
-			}
-			found = append(found, line.rows[r[0]:r[1]]...)
+	for _, r := range united(runs) {
+		if len(found)+r.to-r.from >= limit {
+			return nil, false
 		}
+		found = append(found, x.times.rows[r.from:r.to]...)
 	}
 	q.cost.rows += len(found)
 	return collect(found), true
@@ -141,13 +207,13 @@ func (q *problem) rivalIndex(l *link, stage int) *index {
 	return *at
 }
 
-// united merges runs that touch.
-func united(runs [][2]int) [][2]int {
-	slices.SortFunc(runs, func(a, b [2]int) int { return a[0] - b[0] })
-	merged := runs[:1]
-	for _, r := range runs[1:] {
-		if last := &merged[len(merged)-1]; r[0] <= last[1] {
-			last[1] = max(last[1], r[1])
+// united merges runs that touch. It takes the slice over.
+func united(runs []run) []run {
+	slices.SortFunc(runs, func(a, b run) int { return cmp.Compare(a.from, b.from) })
+	merged := runs[:0]
+	for _, r := range runs {
+		if n := len(merged); n > 0 && r.from <= merged[n-1].to {
+			merged[n-1].to = max(merged[n-1].to, r.to)
 		} else {
 			merged = append(merged, r)
 		}

@@ -80,7 +80,7 @@ func (w *walk) classes(stage int, rows domain) []*class {
 	at := map[int32]*class{}
 	for _, row := range rows {
 		for _, key := range w.keysOfRow(stage, row) {
-			id := w.list(key)
+			id := w.ids.list(key)
 			c := at[id]
 			if c == nil {
 				c = &class{key: key}

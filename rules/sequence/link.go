@@ -2,8 +2,6 @@ package sequence
 
 import (
 	"slices"
-
-	"github.com/stitchdetect/stitch/esq/eql"
 )
 
 // link is all that must hold between the rows of two stages.
@@ -13,9 +11,8 @@ type link struct {
 	rest   []*test // other conditions
 	bounds []bound
 
-	hashed bool         // keys are there
-	keys   [2][][]int32 // per side and row: the keys under which it joins; unused without equalities
-	alone  [2]bool      // no row of the side has more than one key
+	hashed bool        // keys are there
+	keys   [2]joinKeys // per side; unused without equalities
 	// Indices of a side, once they are asked for: of problem.whole and of
 	// problem.rivals by equality and time, and of the rivals in order of the pick.
 	whole, rivals, picked [2]*index
@@ -62,9 +59,8 @@ func (q *problem) hash(l *link) {
 	hashed := l.equal[:0:0]
 	many := false
 	for _, t := range l.equal {
-		sides := [2][][]int32{q.keysOf(t, 0), q.keysOf(t, 1)}
-		alone := [2]bool{isAlone(sides[0]), isAlone(sides[1])}
-		if several := !alone[0] || !alone[1]; several && many {
+		sides := [2]joinKeys{q.keysOf(t, 0), q.keysOf(t, 1)}
+		if several := !sides[0].alone() || !sides[1].alone(); several && many {
 			l.rest = append(l.rest, t)
 			continue
 		} else if several {
@@ -72,62 +68,14 @@ func (q *problem) hash(l *link) {
 		}
 		for i := range sides {
 			if len(hashed) == 0 {
-				l.keys[i], l.alone[i] = sides[i], alone[i]
+				l.keys[i] = sides[i]
 			} else {
-				l.keys[i], l.alone[i] = q.combine(l.keys[i], sides[i]), l.alone[i] && alone[i]
+				l.keys[i] = q.combine(l.keys[i], sides[i])
 			}
 		}
 		hashed = append(hashed, t)
 	}
 	l.equal = hashed
-}
-
-// keysOf returns per row of one side of an equality the numbers of its values,
-// ascending, each once. Rows that stand for the same row share them.
-func (q *problem) keysOf(t *test, side int) [][]int32 {
-	s := t.equal.sides[side]
-	table := q.tables[s.stage]
-	keys := make([][]int32, len(table.rows))
-	q.env.single = t.single
-	for row := range keys {
-		if twin := table.representative(int32(row)); !t.single && int(twin) < row {
-			keys[row] = keys[twin]
-			continue
-		}
-		q.env.at[s.stage] = int32(row)
-		var numbers []int32
-		for _, v := range s.program.Values(&q.env) {
-			if !v.IsNull() {
-				numbers = append(numbers, q.ids.value(eql.Key(v, t.equal.fold)))
-			}
-		}
-		slices.Sort(numbers)
-		keys[row] = slices.Compact(numbers)
-	}
-	return keys
-}
-
-func isAlone(keys [][]int32) bool {
-	for _, k := range keys {
-		if len(k) > 1 {
-			return false
-		}
-	}
-	return true
-}
-
-// combine returns per row the numbers of the pairs of two keys.
-func (q *problem) combine(a, b [][]int32) [][]int32 {
-	keys := make([][]int32, len(a))
-	for row := range keys {
-		for _, x := range a[row] {
-			for _, y := range b[row] {
-				keys[row] = append(keys[row], q.ids.pair(x, y))
-			}
-		}
-		slices.Sort(keys[row])
-	}
-	return keys
 }
 
 // vacuous reports whether any two rows of the given domains satisfy the link,
@@ -170,15 +118,12 @@ func (q *problem) extent(stage int, d domain) box {
 }
 
 // shareKey reports whether all rows of both domains have one key in common.
-func shareKey(keys [2][][]int32, a, b domain) bool {
-	for _, key := range keys[0][a[0]] {
-		has := func(side int) func(row int32) bool {
-			return func(row int32) bool {
-				_, found := slices.BinarySearch(keys[side][row], key)
-				return !found
-			}
+func shareKey(keys [2]joinKeys, a, b domain) bool {
+	for _, key := range keys[0].of(a[0]) {
+		lacks := func(side int) func(row int32) bool {
+			return func(row int32) bool { return !domain(keys[side].of(row)).has(key) }
 		}
-		if !slices.ContainsFunc(a, has(0)) && !slices.ContainsFunc(b, has(1)) {
+		if !slices.ContainsFunc(a, lacks(0)) && !slices.ContainsFunc(b, lacks(1)) {
 			return true
 		}
 	}
@@ -192,7 +137,7 @@ func (q *problem) fit(l *link, stage int, row, partner int32) bool {
 	q.cost.pairs++
 	other := l.other(stage)
 	i := l.side(stage)
-	if len(l.equal) > 0 && !overlap(l.keys[i][row], l.keys[1-i][partner]) {
+	if len(l.equal) > 0 && !overlap(l.keys[i].of(row), l.keys[1-i].of(partner)) {
 		return false
 	}
 	if !l.box(stage, &q.tables[stage].rows[row]).has(&q.tables[other].rows[partner]) {

@@ -60,8 +60,11 @@ type equality struct {
 // side is one side of an equality: an expression over one stage alone.
 type side struct {
 	stage   int
+	column  int // that the expression is; noColumn if it is more than that
 	program *eql.Program
 }
+
+const noColumn = -1
 
 func (c *condition) mentions(s slot) bool {
 	for _, have := range c.columns {

@@ -157,10 +157,10 @@ func (s *state) chooser(c contest, partner int) func(row int32) []int32 {
 		best := s.podium(c.stage)
 		b := l.box(partner, &s.tables[partner].rows[row])
 		for _, key := range s.keys(l, partner, row) {
-			for _, line := range x.groups[key] {
+			for line := x.first(key); line != nil; line = x.after(line) {
 				s.cost.pairs++
-				if best.mayGain(line, b) && s.accepts(x, line) {
-					s.cost.rows += best.gain(line, b)
+				if from, to := x.times.run(line, b); from < to && s.accepts(x, line) {
+					s.cost.rows += best.gain(x.times.rows[from:to], b)
 				}
 			}
 		}
@@ -213,20 +213,12 @@ func (s *state) pickIndex(l *link, c contest, tests []*test) *index {
 	return *at
 }
 
-// mayGain reports whether a run of a timeline is not empty.
-func (p *podium) mayGain(line *timeline, b box) bool {
-	from, to := line.run(b)
-	return from < to
-}
-
-// gain adds the best rows of a timeline, which is in the order of the pick,
-// inside a box. It returns how many it looked at.
-func (p *podium) gain(line *timeline, b box) int {
-	from, to := line.run(b)
-	for i := range to - from {
-		row := line.rows[from+i]
+// gain adds the best, inside a box, of rows in the order of the pick. It returns
+// how many it looked at.
+func (p *podium) gain(rows []int32, b box) int {
+	for i, row := range rows {
 		if p.last {
-			row = line.rows[to-1-i]
+			row = rows[len(rows)-1-i]
 		}
 		if len(p.rows) > 0 && p.compare(row, p.rows[0]) < 0 {
 			return i + 1
@@ -235,7 +227,7 @@ func (p *podium) gain(line *timeline, b box) int {
 			p.add(row)
 		}
 	}
-	return to - from
+	return len(rows)
 }
 
 // bestOf returns the best of some rows of a stage.

@@ -35,6 +35,7 @@ type problem struct {
 
 	onlyKey []int32 // of rows whose link has no equality
 	ids     *interner
+	columns map[columnKeys]joinKeys // that have been asked for
 	env     env
 	cost    cost
 	done    <-chan struct{}
@@ -78,7 +79,7 @@ func (e *env) Set(int) *eql.Set { return nil }
 // spread.
 func newProblem(ctx context.Context, p *Pattern, tables []*table, absent []int, valueOf *slot) *problem {
 	q := &problem{pattern: p, n: len(tables), tables: tables, absent: absent, endings: map[int][]end{},
-		ids: newInterner(), onlyKey: []int32{0}, done: ctx.Done()}
+		ids: newInterner(), columns: map[columnKeys]joinKeys{}, onlyKey: []int32{0}, done: ctx.Done()}
 	q.present = p.stagesThat(false, q.n)
 	for _, i := range absent {
 		q.endings[i] = p.endsOf(i)

@@ -166,15 +166,14 @@ func (s *state) greatestPartner(b *bond, stage int, of func(row int32) int64) fu
 		s.stand(t.stages)
 	}
 	x := s.newIndex(&l, stage, s.rows[stage], slices.Concat(l.rest, b.tests), l.before(stage))
-	numbers := map[*timeline]extremes{}
-	for _, lines := range x.groups {
-		for _, line := range lines {
-			all := make([]int64, len(line.rows))
-			for i, row := range line.rows {
-				all[i] = of(row)
-			}
-			numbers[line] = newExtremes(all, true)
+	nodes := make([]int64, 2*len(x.times.rows))
+	numbers := func(line *line) extremes { return extremes{nodes[2*line.from : 2*line.to], true} }
+	for _, line := range x.lines {
+		e := numbers(&line)
+		for i, row := range x.times.rows[line.from:line.to] {
+			e.leaves()[i] = of(row)
 		}
+		e.grow()
 	}
 	other := l.other(stage)
 	return func(row int32) int64 {
@@ -182,10 +181,10 @@ func (s *state) greatestPartner(b *bond, stage int, of func(row int32) int64) fu
 		bounds := l.box(other, &s.tables[other].rows[row])
 		s.env.at[other] = row
 		for _, key := range s.keys(&l, other, row) {
-			for _, line := range x.groups[key] {
+			for line := x.first(key); line != nil; line = x.after(line) {
 				s.cost.pairs++
-				if i, j := line.run(bounds); i < j && s.accepts(x, line) {
-					best = max(best, numbers[line].over(i, j))
+				if i, j := x.times.run(line, bounds); i < j && s.accepts(x, line) {
+					best = max(best, numbers(line).over(i-int(line.from), j-int(line.from)))
 				}
 			}
 		}

@@ -97,7 +97,7 @@ func (s *state) parts(p *piece) (stage int, parts []domain) {
 // no equality or rows with several keys.
 func (s *state) partsByKey(l *link, stage int) []domain {
 	s.hash(l)
-	if len(l.equal) == 0 || !l.alone[0] || !l.alone[1] {
+	if len(l.equal) == 0 || !l.keys[0].alone() || !l.keys[1].alone() {
 		return nil
 	}
 	var parts []domain

@@ -2,35 +2,36 @@ package sequence
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"sort"
 )
 
-// timeline is rows in order of one of their times, with the other time's
-// extremes over any run of them, so that a row inside a box is found without
-// looking at all.
+// timeline is rows, each line of them in order of one of their times, with the
+// other time's extremes over any run of a line, so that a row inside a box is
+// found without looking at all.
 type timeline struct {
 	rows   []int32
 	byLast bool
 	points bool    // no row lasts
 	at     []int64 // the time they are in order of
-	// other is the extremes of the other time: the smallest Last of rows in
-	// order of First, the greatest First of rows in order of Last. Without
-	// rows that last there are none.
-	other extremes
+	// nodes are the extremes of the other time, of a line at twice its places:
+	// the smallest Last of rows in order of First, the greatest First of rows in
+	// order of Last. Without rows that last there are none.
+	nodes []int64
 }
 
-// finish puts the rows, which came ascending, in order.
-func (l *timeline) finish(t *table) {
+// finish puts the rows of each line, which came ascending, in order.
+func (l *timeline) finish(t *table, lines []line) {
 	l.points = true
 	for _, row := range l.rows {
 		l.points = l.points && t.rows[row].First == t.rows[row].Last
 	}
 	if l.byLast && !l.points {
-		slices.SortFunc(l.rows, func(a, b int32) int {
-			return cmp.Or(compareEnds(&t.rows[a], &t.rows[b]), cmp.Compare(a, b))
-		})
+		for _, line := range lines {
+			slices.SortFunc(l.rows[line.from:line.to], func(a, b int32) int {
+				return cmp.Or(compareEnds(&t.rows[a], &t.rows[b]), cmp.Compare(a, b))
+			})
+		}
 	}
 	l.at = make([]int64, len(l.rows))
 	for i, row := range l.rows {
@@ -40,23 +41,33 @@ func (l *timeline) finish(t *table) {
 		}
 	}
 	if !l.points {
-		l.plant(t)
+		l.plant(t, lines)
 	}
 }
 
-func (l *timeline) plant(t *table) {
-	others := make([]int64, len(l.rows))
-	for i, row := range l.rows {
-		others[i] = t.rows[row].Last
-		if l.byLast {
-			others[i] = t.rows[row].First
+func (l *timeline) plant(t *table, lines []line) {
+	l.nodes = make([]int64, 2*len(l.rows))
+	for _, line := range lines {
+		e := l.other(&line)
+		for i, row := range l.rows[line.from:line.to] {
+			time := t.rows[row].Last
+			if l.byLast {
+				time = t.rows[row].First
+			}
+			e.leaves()[i] = time
 		}
+		e.grow()
 	}
-	l.other = newExtremes(others, l.byLast)
 }
 
-// run returns the range of rows outside of which none lies in the box.
-func (l *timeline) run(b box) (from, to int) {
+// other returns the extremes of the other time of a line.
+func (l *timeline) other(line *line) extremes {
+	return extremes{l.nodes[2*line.from : 2*line.to], l.byLast}
+}
+
+// run returns the range of places in a line outside of which none of its rows
+// lies in the box.
+func (l *timeline) run(line *line, b box) (from, to int) {
 	low, high := b.first.low, min(b.first.high, b.last.high)
 	if l.byLast {
 		low, high = max(b.first.low, b.last.low), b.last.high
@@ -64,25 +75,29 @@ func (l *timeline) run(b box) (from, to int) {
 	if l.points {
 		low, high = max(b.first.low, b.last.low), min(b.first.high, b.last.high)
 	}
-	from = sort.Search(len(l.at), func(i int) bool { return l.at[i] >= low })
-	if high == math.MaxInt64 {
-		return from, len(l.at)
+	at := l.at[line.from:line.to]
+	from, to = 0, len(at)
+	if at[0] < low {
+		from = sort.Search(to, func(i int) bool { return at[i] >= low })
 	}
-	to = sort.Search(len(l.at), func(i int) bool { return l.at[i] > high })
-	return from, max(from, to)
+	if at[to-1] > high {
+		to = sort.Search(to, func(i int) bool { return at[i] > high })
+	}
+	return int(line.from) + from, int(line.from) + max(from, to)
 }
 
-// any reports whether some row lies in the box.
-func (l *timeline) any(t *table, b box) bool {
-	from, to := l.run(b)
+// any reports whether some row of a line lies in the box.
+func (l *timeline) any(t *table, line *line, b box) bool {
+	from, to := l.run(line, b)
 	if from == to || l.points {
 		return from < to
 	}
+	start := int(line.from)
 	switch {
 	case !l.byLast && b.last.low <= b.first.low:
-		return l.other.over(from, to) <= b.last.high
+		return l.other(line).over(from-start, to-start) <= b.last.high
 	case l.byLast && b.first.high >= b.last.high:
-		return l.other.over(from, to) >= b.first.low
+		return l.other(line).over(from-start, to-start) >= b.first.low
 	}
 	return slices.ContainsFunc(l.rows[from:to], func(row int32) bool { return b.has(&t.rows[row]) })
 }
@@ -94,14 +109,14 @@ type extremes struct {
 	greatest bool
 }
 
-func newExtremes(numbers []int64, greatest bool) extremes {
-	n := len(numbers)
-	e := extremes{make([]int64, 2*n), greatest}
-	copy(e.nodes[n:], numbers)
-	for i := n - 1; i > 0; i-- {
+// leaves is the numbers, to be set before the tree grows.
+func (e extremes) leaves() []int64 { return e.nodes[len(e.nodes)/2:] }
+
+// grow sets the nodes above the leaves.
+func (e extremes) grow() {
+	for i := len(e.nodes)/2 - 1; i > 0; i-- {
 		e.nodes[i] = e.of(e.nodes[2*i], e.nodes[2*i+1])
 	}
-	return e
 }
 
 func (e extremes) of(a, b int64) int64 {

@@ -1,0 +1,80 @@
+package sequence
+
+import "github.com/stitchdetect/stitch/esq/eql"
+
+// interner numbers values, and pairs of numbers, from 1: of any two of them the
+// numbers differ.
+type interner struct {
+	texts  map[string]int32
+	folded map[string]int32 // texts with letters to fold
+	others map[eql.Value]int32
+	pairs  hashTable
+	last   int32
+}
+
+func newInterner() *interner {
+	return &interner{texts: map[string]int32{}, folded: map[string]int32{}, others: map[eql.Value]int32{}}
+}
+
+func (n *interner) next() int32 {
+	n.last++
+	return n.last
+}
+
+// value returns the number of a value's [eql.Key].
+func (n *interner) value(v eql.Value, fold bool) int32 {
+	text, ok := v.Str()
+	switch {
+	case !ok:
+		return numberOf(n, n.others, v)
+	case !fold || !hasUpper(text):
+		return numberOf(n, n.texts, text)
+	}
+	id, ok := n.folded[text]
+	if !ok { // folding allocates
+		id = numberOf(n, n.texts, eql.Fold(text))
+		n.folded[text] = id
+	}
+	return id
+}
+
+func hasUpper(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; 'A' <= c && c <= 'Z' {
+			return true
+		}
+	}
+	return false
+}
+
+func numberOf[K comparable](n *interner, among map[K]int32, key K) int32 {
+	id, ok := among[key]
+	if !ok {
+		id = n.next()
+		among[key] = id
+	}
+	return id
+}
+
+// pair returns the number of a pair of numbers, which may be 0 too.
+func (n *interner) pair(a, b int32) int32 {
+	at := n.pairs.at(pairKey(a, b))
+	if *at == 0 {
+		*at = n.next()
+	}
+	return *at
+}
+
+// list returns the number of a list of values: 0 if it is empty, of one value
+// its own, and of more that of the pair of all but the last and the last.
+func (n *interner) list(values []eql.Value) int32 {
+	id := int32(0)
+	for i, v := range values {
+		if next := n.value(v, false); i == 0 {
+			id = next
+		} else {
+			id = n.pair(id, next)
+		}
+	}
+	return id
+}
