@@ -58,11 +58,7 @@ func (p *Pattern) stitch(ctx context.Context, rows [][]Row, closed int64) (*walk
 func (p *Pattern) tables(rows [][]Row) ([]*table, error) {
 	tables := make([]*table, len(rows))
 	for i := range rows {
-		among := make([]int, len(rows[i]))
-		for k := range among {
-			among[k] = k
-		}
-		t, err := newTable(rows[i], among, len(p.stages[i].columns))
+		t, err := newTable(rows[i], nil, len(p.stages[i].columns))
 		if err != nil {
 			return nil, fmt.Errorf("stage %q: %w", p.stages[i].id, err)
 		}
@@ -102,7 +98,7 @@ func (s *state) indices() [][]int {
 	all := make([][]int, s.n)
 	for _, i := range s.present {
 		for _, row := range s.rows[i] {
-			all[i] = append(all[i], s.tables[i].index[row])
+			all[i] = append(all[i], s.tables[i].given(row))
 		}
 	}
 	return all
@@ -139,12 +135,9 @@ func (p *Pattern) matched(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 func (p *Pattern) matchedOf(rows [][]Row, m Match, at slot) ([]eql.Value, cost) {
 	tables := make([]*table, len(rows))
 	for i := range rows {
-		among := slices.Clone(m.Rows[i])
+		among := append([]int{}, m.Rows[i]...)
 		if p.stages[i].pick != PickAll || p.stages[i].absent {
-			among = make([]int, len(rows[i]))
-			for k := range among {
-				among[k] = k
-			}
+			among = nil
 		}
 		tables[i], _ = newTable(rows[i], among, len(p.stages[i].columns)) // Stitch has checked the rows
 	}

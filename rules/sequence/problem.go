@@ -31,7 +31,8 @@ type problem struct {
 	whole []domain
 	// rivals is what is picked from: whole, each of the caller's rows once.
 	rivals  []domain
-	extents []*box // of rivals, once known
+	extents []*box  // of rivals, once known
+	support support // of whole, by all
 
 	onlyKey []int32 // of rows whose link has no equality
 	ids     *interner
@@ -79,7 +80,7 @@ func (e *env) Set(int) *eql.Set { return nil }
 // spread.
 func newProblem(ctx context.Context, p *Pattern, tables []*table, absent []int, valueOf *slot) *problem {
 	q := &problem{pattern: p, n: len(tables), tables: tables, absent: absent, endings: map[int][]end{},
-		ids: newInterner(), columns: map[columnKeys]joinKeys{}, onlyKey: []int32{0}, done: ctx.Done()}
+		ids: newInterner(), columns: map[columnKeys]joinKeys{}, onlyKey: []int32{0}, support: newSupport(len(tables)), done: ctx.Done()}
 	q.present = p.stagesThat(false, q.n)
 	for _, i := range absent {
 		q.endings[i] = p.endsOf(i)
@@ -100,6 +101,9 @@ func newProblem(ctx context.Context, p *Pattern, tables []*table, absent []int, 
 	q.filterAlone(q.whole, own)
 	q.filterPartners()
 	q.filterAbsent()
+	if len(single) > 0 {
+		q.support = newSupport(q.n) // of what own asks, which is less
+	}
 	q.rivals, q.extents = make([]domain, q.n), make([]*box, q.n)
 	for i := range tables {
 		q.rivals[i] = q.represented(i)
@@ -231,15 +235,20 @@ func (q *problem) filterAlone(rows []domain, tests []*test) {
 	}
 }
 
-// filterPartners throws out rows without a partner until nothing changes. More
-// than a few rounds are not worth their time: what they would still find is
-// found later.
+// filterPartners throws out rows without a partner until nothing changes: from
+// the first stage on and back again. More than a few rounds are not worth their
+// time: what they would still find is found later.
 func (q *problem) filterPartners() {
 	for range q.n {
 		changed := false
-		for i, b := range q.present {
-			for _, a := range q.present[:i] {
-				changed = q.filterPair(a, b) || changed
+		for i, stage := range q.present {
+			for _, earlier := range q.present[:i] {
+				changed = q.filterBy(stage, earlier) || changed
+			}
+		}
+		for i, stage := range slices.Backward(q.present) {
+			for _, later := range q.present[i+1:] {
+				changed = q.filterBy(stage, later) || changed
 			}
 		}
 		if !changed {
@@ -260,15 +269,17 @@ func (q *problem) filterAbsent() {
 	}
 }
 
-func (q *problem) filterPair(a, b int) bool {
-	l := q.own.links[a][b]
-	if l.empty() {
+// filterBy throws out the rows of a stage without a partner in another. It
+// reports whether there were any.
+func (q *problem) filterBy(stage, other int) bool {
+	l := q.own.links[stage][other]
+	if l.empty() || q.support.has(stage, other, q.whole[other]) {
 		return false
 	}
-	before := len(q.whole[a]) + len(q.whole[b])
-	q.whole[b] = q.withPartner(l, b)
-	q.whole[a] = q.withPartner(l, a)
-	return len(q.whole[a])+len(q.whole[b]) != before
+	before := q.whole[stage]
+	q.whole[stage] = q.withPartner(l, stage)
+	q.support.note(stage, other, before, q.whole[stage], q.whole[other])
+	return len(q.whole[stage]) != len(before)
 }
 
 // withPartner returns the rows of a stage with a partner in whole. Rows that

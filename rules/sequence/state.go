@@ -12,6 +12,7 @@ type state struct {
 	picked  []bool // per stage: its pick is applied
 	tested  []bool // per wide test: it is applied
 	judged  []bool // per absent stage: the chains it drops are gone
+	support support
 }
 
 func newState(q *problem) *state {
@@ -22,6 +23,7 @@ func newState(q *problem) *state {
 		picked:  make([]bool, q.n),
 		tested:  make([]bool, len(q.all.wide)),
 		judged:  make([]bool, q.n),
+		support: q.support.clone(),
 	}
 }
 
@@ -33,6 +35,7 @@ func (s *state) clone() *state {
 		picked:  slices.Clone(s.picked),
 		tested:  slices.Clone(s.tested),
 		judged:  slices.Clone(s.judged),
+		support: s.support.clone(),
 	}
 }
 
@@ -55,9 +58,10 @@ func (s *state) stand(stages []int) {
 func (s *state) narrow(l *link, stage int) {
 	other := l.other(stage)
 	rows, partners := s.rows[stage], s.rows[other]
-	if len(rows) == 0 || l.empty() {
+	if len(rows) == 0 || l.empty() || s.support.has(stage, other, partners) {
 		return
 	}
+	before := rows
 	if len(partners) < len(rows) {
 		if found, ok := s.reachable(s.wholeIndex(l, stage), partners, len(rows)); ok {
 			if len(rows) < len(s.whole[stage]) {
@@ -67,6 +71,7 @@ func (s *state) narrow(l *link, stage int) {
 		}
 	}
 	s.rows[stage] = s.semijoin(l, stage, rows, partners, nil)
+	s.support.note(stage, other, before, s.rows[stage], partners)
 }
 
 // spread filters the given stages by one of them, the nearest first. It

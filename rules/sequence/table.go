@@ -13,7 +13,7 @@ import (
 // table is the rows of one stage, ascending by (First, Last, ID).
 type table struct {
 	rows    []Row
-	index   []int // of each row in the caller's list
+	index   []int // of each row in the caller's list; nil if it is the row's own
 	columns int   // real ones
 	// spread is set while one column's values are looked at one by one: each
 	// row stands for one of them, and twin is the first row that stands for
@@ -30,35 +30,68 @@ type spread struct {
 	values [][]eql.Value // none or one
 }
 
+// newTable returns the table of those of a stage's rows that are among the given
+// indices, which it takes over; of all rows if that is nil.
 func newTable(rows []Row, among []int, columns int) (*table, error) {
-	t := &table{columns: columns, index: among, rows: make([]Row, len(among))}
-	for _, i := range among {
-		r := rows[i]
-		if r.First > r.Last {
-			return nil, fmt.Errorf("row %q ends before it begins", r.ID)
+	t := &table{columns: columns, lists: make([][]int32, columns+2)}
+	if among == nil {
+		if err := check(rows, columns); err != nil {
+			return nil, err
 		}
-		if len(r.Values) != columns {
-			return nil, fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
+		if slices.IsSortedFunc(rows, func(a, b Row) int { return compareRows(&a, &b) }) {
+			t.rows = rows
+			return t, nil
+		}
+		among = make([]int, len(rows))
+		for i := range among {
+			among[i] = i
 		}
 	}
-	slices.SortFunc(t.index, func(a, b int) int {
+	slices.SortFunc(among, func(a, b int) int {
 		return cmp.Or(compareRows(&rows[a], &rows[b]), cmp.Compare(a, b))
 	})
-	for i, from := range t.index {
+	t.index, t.rows = among, make([]Row, len(among))
+	for i, from := range among {
 		t.rows[i] = rows[from]
 	}
-	t.lists = make([][]int32, columns+2)
 	return t, nil
+}
+
+func check(rows []Row, columns int) error {
+	for i := range rows {
+		r := &rows[i]
+		if r.First > r.Last {
+			return fmt.Errorf("row %q ends before it begins", r.ID)
+		}
+		if len(r.Values) != columns {
+			return fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
+		}
+	}
+	return nil
+}
+
+// given returns the index of a row in the caller's list.
+func (t *table) given(row int32) int {
+	if t.index == nil {
+		return int(row)
+	}
+	return t.index[row]
 }
 
 // compareRows orders rows by First, then Last, then ID.
 func compareRows(a, b *Row) int {
-	return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last), cmp.Compare(a.ID, b.ID))
+	if a.First != b.First { // nearly always; the rest is not worked out for nothing
+		return cmp.Compare(a.First, b.First)
+	}
+	return cmp.Or(cmp.Compare(a.Last, b.Last), cmp.Compare(a.ID, b.ID))
 }
 
 // compareEnds orders rows by Last, then First, then ID.
 func compareEnds(a, b *Row) int {
-	return cmp.Or(cmp.Compare(a.Last, b.Last), compareRows(a, b))
+	if a.Last != b.Last {
+		return cmp.Compare(a.Last, b.Last)
+	}
+	return compareRows(a, b)
 }
 
 // values returns the values of a row's column; with single, of a spread column
@@ -91,7 +124,7 @@ func (t *table) spreadOut(column int) *table {
 	out := &table{columns: t.columns, spread: &spread{column: column}, lists: make([][]int32, len(t.lists))}
 	add := func(from int, twin int32, value []eql.Value) {
 		out.rows = append(out.rows, t.rows[from])
-		out.index = append(out.index, t.index[from])
+		out.index = append(out.index, t.given(int32(from)))
 		out.twin = append(out.twin, twin)
 		out.spread.values = append(out.spread.values, value)
 	}
@@ -113,7 +146,7 @@ func (t *table) those(indices []int) domain {
 	for _, i := range indices {
 		wanted[i] = true
 	}
-	return everyRow(t).filter(func(row int32) bool { return wanted[t.index[row]] })
+	return everyRow(t).filter(func(row int32) bool { return wanted[t.given(row)] })
 }
 
 // distinct returns the values that are not null, each once, in order.

@@ -1,0 +1,33 @@
+package sequence
+
+import "slices"
+
+// support is what is known of partners: of two stages, rows of the other among
+// which every row of the one has a partner. As rows are only ever taken away,
+// it stays true of those left, and a stage need not be filtered by the same
+// rows again.
+type support struct {
+	n     int
+	among []domain // by both stages
+}
+
+func newSupport(n int) support { return support{n, make([]domain, n*n)} }
+
+func (p support) clone() support { return support{p.n, slices.Clone(p.among)} }
+
+func (p support) of(stage, other int) *domain { return &p.among[stage*p.n+other] }
+
+// has reports whether every row of a stage is known to have a partner among the
+// given rows of another.
+func (p support) has(stage, other int, partners domain) bool {
+	return partners.is(*p.of(stage, other))
+}
+
+// note takes in that a stage, of which there were the rows before, was filtered
+// by its partners. The partners have not lost theirs: a row that went was nobody's.
+func (p support) note(stage, other int, before, after, partners domain) {
+	*p.of(stage, other) = partners
+	if p.has(other, stage, before) {
+		*p.of(other, stage) = after
+	}
+}
