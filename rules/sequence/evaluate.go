@@ -4,6 +4,7 @@ package sequence
 type test struct {
 	*condition
 	single   bool // of a spread column, only the row's one value
+	implied  bool // an equality that others make true in every chain; see [bound]
 	classes  map[int][]int32
 	verdicts map[[2]int32]bool
 }

@@ -22,6 +22,17 @@ func (l *link) empty() bool {
 	return len(l.equal) == 0 && len(l.rest) == 0 && len(l.bounds) == 0
 }
 
+// equalImplied reports whether the link's equalities, if it has any, follow from
+// those of other links.
+func (l *link) equalImplied() bool {
+	return !slices.ContainsFunc(l.equal, func(t *test) bool { return !t.implied })
+}
+
+// implied reports whether all of the link follows from others.
+func (l *link) implied() bool {
+	return len(l.rest) == 0 && l.equalImplied() && !slices.ContainsFunc(l.bounds, func(b bound) bool { return !b.implied })
+}
+
 // side returns which of the link's sides a stage is.
 func (l *link) side(stage int) int {
 	if l.stages[0] == stage {
@@ -88,7 +99,7 @@ func (q *problem) vacuous(l *link, a, b domain) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return true
 	}
-	return q.boundsVacuous(l, a, b) && (len(l.equal) == 0 || shareKey(l.keys, a, b))
+	return q.boundsVacuous(l, a, b) && (l.equalImplied() || shareKey(l.keys, a, b))
 }
 
 func (q *problem) boundsVacuous(l *link, a, b domain) bool {

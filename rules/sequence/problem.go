@@ -88,6 +88,9 @@ func newProblem(ctx context.Context, p *Pattern, tables []*table, absent []int, 
 	q.env = env{problem: q, at: make([]int32, q.n)}
 	own, single := q.tests(valueOf)
 	q.own = q.newRules(own)
+	if valueOf == nil {
+		q.equate(q.own)
+	}
 	q.all = q.own
 	if len(single) > 0 {
 		q.alone = slices.DeleteFunc(slices.Clone(single), func(t *test) bool { return len(t.stages) > 1 })

@@ -6,14 +6,14 @@ import (
 )
 
 // ring is a piece that is a tree but for one bond, and that bond says nothing
-// but how far two rows may be apart. It needs no splitting: given a row on the
-// way between the two stages, what comes before it and what comes after it are
-// chosen apart, the one to begin as late and the other to end as early as can
-// be.
+// but how far two rows may be apart, or that one comes before the other. It needs
+// no splitting: given a row on the way between the two stages, what is on either
+// side of it is chosen apart. Of a span the one side is to begin as late and the
+// other to end as early as can be, of an order the other way round.
 type ring struct {
 	tree *piece
-	span bound
-	path []step // through the tree from span.from to span.to
+	last bound
+	path []step // through the tree from last.from to last.to
 }
 
 // ring returns a piece as a ring, if it is one.
@@ -22,14 +22,14 @@ func (s *state) ring(p *piece) (*ring, bool) {
 		return nil, false
 	}
 	for i, b := range p.bonds {
-		span, ok := s.onlyBound(b)
-		if !ok || !span.span {
+		last, ok := s.onlyBound(b)
+		if !ok || !last.span && last.limit != unlimited {
 			continue
 		}
 		tree := &piece{stages: p.stages, bonds: slices.Delete(slices.Clone(p.bonds), i, i+1)}
-		path, ok := s.path(tree, span)
+		path, ok := s.path(tree, last)
 		if ok && !slices.ContainsFunc(path, func(e step) bool { return len(e.bond.picks) > 0 || e.bond.cut != nil || s.limitsSpan(e.bond) }) {
-			return &ring{tree, span, path}, true
+			return &ring{tree, last, path}, true
 		}
 	}
 	return nil, false
@@ -42,7 +42,7 @@ func (s *state) onlyBound(b *bond) (bound, bool) {
 	if len(b.tests) > 0 || len(b.picks) > 0 || b.cut != nil || len(l.rest) > 0 {
 		return bound{}, false
 	}
-	if len(l.equal) > 0 && !shareKey(l.keys, s.rows[b.stages[0]], s.rows[b.stages[1]]) {
+	if !l.equalImplied() && !shareKey(l.keys, s.rows[b.stages[0]], s.rows[b.stages[1]]) {
 		return bound{}, false
 	}
 	var left []bound
@@ -68,14 +68,14 @@ func (s *state) limitsSpan(b *bond) bool {
 	return slices.ContainsFunc(b.link.bounds, func(c bound) bool { return c.span && !s.idle(c) })
 }
 
-// path returns the way from one stage of a span to the other; ok is false if
+// path returns the way from one stage of a bound to the other; ok is false if
 // the bonds are no tree.
-func (s *state) path(tree *piece, span bound) (path []step, ok bool) {
-	order := s.walkFrom(tree, []int{span.from})
+func (s *state) path(tree *piece, last bound) (path []step, ok bool) {
+	order := s.walkFrom(tree, []int{last.from})
 	if len(order) != len(tree.bonds) {
 		return nil, false
 	}
-	at := span.to
+	at := last.to
 	for _, e := range slices.Backward(order) {
 		if e.to == at {
 			path = append(path, e)
@@ -83,7 +83,7 @@ func (s *state) path(tree *piece, span bound) (path []step, ok bool) {
 		}
 	}
 	slices.Reverse(path)
-	return path, at == span.from
+	return path, at == last.from
 }
 
 // reduceRing leaves the rows that stand in a chain of a ring.
@@ -91,8 +91,8 @@ func (s *state) reduceRing(r *ring) bool {
 	if !s.reduce(r.tree) {
 		return false
 	}
-	begins, ends := s.begins(r), s.ends(r)
-	on := []int{r.span.from}
+	left, right := s.left(r), s.right(r)
+	on := []int{r.last.from}
 	for _, e := range r.path {
 		on = append(on, e.to)
 	}
@@ -100,7 +100,7 @@ func (s *state) reduceRing(r *ring) bool {
 		at := -1
 		s.rows[stage] = s.rows[stage].filter(func(int32) bool {
 			at++
-			return -ends[i][at] <= plus(begins[i][at], r.span.limit)
+			return r.fits(left[i][at], right[i][at])
 		})
 	}
 	for _, e := range s.walkFrom(r.tree, on) {
@@ -109,28 +109,48 @@ func (s *state) reduceRing(r *ring) bool {
 	return !s.anyEmpty(r.tree.stages)
 }
 
-// begins returns, per stage on the path and row, when a chain through the row
-// can begin at the latest.
-func (s *state) begins(r *ring) [][]int64 {
-	var first []int64
-	for _, row := range s.rows[r.span.from] {
-		first = append(first, s.tables[r.span.from].rows[row].First)
+// fits reports whether the best on the two sides of a row make a chain.
+func (r *ring) fits(left, right int64) bool {
+	if r.last.span {
+		return -right <= plus(left, r.last.limit)
 	}
-	all := [][]int64{first}
+	return -left <= right
+}
+
+// left returns, per stage on the path and row, when the row of the path's first
+// stage can begin at the latest; of an order when it can end at the earliest,
+// negated.
+func (s *state) left(r *ring) [][]int64 {
+	rows := s.tables[r.last.from].rows
+	var times []int64
+	for _, row := range s.rows[r.last.from] {
+		if r.last.span {
+			times = append(times, rows[row].First)
+		} else {
+			times = append(times, -rows[row].Last)
+		}
+	}
+	all := [][]int64{times}
 	for i, e := range r.path {
 		all = append(all, s.carry(e.bond, e.from, all[i], e.to))
 	}
 	return all
 }
 
-// ends returns, per stage on the path and row, when a chain through the row can
-// end at the earliest, negated.
-func (s *state) ends(r *ring) [][]int64 {
-	var last []int64
-	for _, row := range s.rows[r.span.to] {
-		last = append(last, -s.tables[r.span.to].rows[row].Last)
+// right returns, per stage on the path and row, when the row of the path's last
+// stage can end at the earliest, negated; of an order when it can begin at the
+// latest.
+func (s *state) right(r *ring) [][]int64 {
+	rows := s.tables[r.last.to].rows
+	var times []int64
+	for _, row := range s.rows[r.last.to] {
+		if r.last.span {
+			times = append(times, -rows[row].Last)
+		} else {
+			times = append(times, rows[row].First)
+		}
 	}
-	all := [][]int64{last}
+	all := [][]int64{times}
 	for i, e := range slices.Backward(r.path) {
 		all = append(all, s.carry(e.bond, e.to, all[len(r.path)-1-i], e.from))
 	}
