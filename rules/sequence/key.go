@@ -15,6 +15,10 @@ type walk struct {
 	closed  int64
 	matches []Match
 	pending []Pending
+
+	// Of the shares that are taken together.
+	matchOf, pendingOf hashTable // by the number of a key: which of matches and pending it has, from 1
+	room               room
 }
 
 // class is rows of a stage that agree in all parts of the key the stage has.

@@ -45,7 +45,9 @@ func (p *Pattern) stitch(ctx context.Context, rows [][]Row, closed int64) (*walk
 		return nil, fmt.Errorf("stitch rows: %w", err)
 	}
 	w := newProblem(ctx, p, tables, p.stagesThat(true, len(rows)), nil).newWalk(closed)
-	w.visit(newState(w.problem), w.stages, map[int][]eql.Value{})
+	if !w.together() {
+		w.visit(newState(w.problem), w.stages, map[int][]eql.Value{})
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("stitch rows: %w", err)
 	}

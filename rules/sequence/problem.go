@@ -276,7 +276,7 @@ func (q *problem) filterAbsent() {
 // reports whether there were any.
 func (q *problem) filterBy(stage, other int) bool {
 	l := q.own.links[stage][other]
-	if l.empty() || q.support.has(stage, other, q.whole[other]) {
+	if l.implied() || q.support.has(stage, other, q.whole[other]) {
 		return false
 	}
 	before := q.whole[stage]

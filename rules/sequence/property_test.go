@@ -312,6 +312,58 @@ func drawAbsent(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 	return p, compiled, rows
 }
 
+// drawEqual draws a pattern whose stages are joined by equal columns, as most
+// rules are; and rows with one value per column, or none.
+func drawEqual(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
+	n := rapid.IntRange(2, 4).Draw(t, "stages")
+	p := brutePattern{maxSpan: rapid.SampledFrom([]int64{-1, -1, 6, 12}).Draw(t, "maxspan")}
+	fold := rapid.Bool().Draw(t, "fold")
+	rows := make([][]Row, n)
+	for s := range n {
+		stage := bruteStage{pick: rapid.SampledFrom([]Pick{PickAll, PickAll, PickAll, PickFirst, PickLast}).Draw(t, "pick")}
+		if s > 0 {
+			others := rapid.SliceOfNDistinct(rapid.IntRange(0, s-1), 0, s, rapid.ID[int])
+			for _, other := range others.Draw(t, "joined") {
+				stage.facts = append(stage.facts, equalFact(drawTerm(t, s, s), drawTerm(t, s, other), fold))
+			}
+			for _, other := range others.Draw(t, "ordered") {
+				stage.after = append(stage.after, bruteAfter{other, rapid.SampledFrom([]int64{-1, -1, 5}).Draw(t, "within")})
+			}
+		}
+		p.stages = append(p.stages, stage)
+		rows[s] = drawSingle(t, s, []int{0, 0, 12, 9, 7}[n])
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "keys") {
+		p.by = append(p.by, bruteKey{rapid.IntRange(0, n-1).Draw(t, "key stage"), rapid.IntRange(-1, 2).Draw(t, "key column"), fold})
+	}
+	compiled, err := Compile(p.spec(t))
+	if err != nil {
+		t.Fatalf("compile: %v\n%s", err, p.show())
+	}
+	return p, compiled, rows
+}
+
+func equalFact(a, b term, fold bool) fact {
+	op := map[bool]string{false: " == ", true: " : "}[fold]
+	return fact{a.text + op + b.text, [][2]int{a.at(), b.at()}, func(values func(stage, column int) []string) bool {
+		return someEqual(values(a.stage, a.column), values(b.stage, b.column), fold)
+	}}
+}
+
+// drawSingle draws rows with no more than one value per column.
+func drawSingle(t *rapid.T, s, most int) []Row {
+	rows := drawRows(t, s, most)
+	for i := range rows {
+		for c := range rows[i].Values {
+			rows[i].Values[c] = nil
+			if v := rapid.SampledFrom([]string{"a", "a", "b", "b", "A", "c", ""}).Draw(t, "only value"); v != "" {
+				rows[i].Values[c] = []esq.Value{esq.Str(v)}
+			}
+		}
+	}
+	return rows
+}
+
 func drawCase(t *rapid.T) (brutePattern, *Pattern, [][]Row) {
 	n := rapid.IntRange(2, 5).Draw(t, "stages")
 	p := drawPattern(t, n, rapid.SampledFrom([]int{1, 2, 1000}).Draw(t, "absence"))
@@ -338,6 +390,15 @@ func TestStitchIsExact(t *testing.T) {
 func TestRingsAreExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, compiled, rows := drawRing(t)
+		compareMatches(t, p, compiled, rows)
+	})
+}
+
+// TestEqualColumnsAreExact is TestStitchIsExact for stages that are joined by
+// equal columns.
+func TestEqualColumnsAreExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, compiled, rows := drawEqual(t)
 		compareMatches(t, p, compiled, rows)
 	})
 }

@@ -13,8 +13,9 @@ import (
 // table is the rows of one stage, ascending by (First, Last, ID).
 type table struct {
 	rows    []Row
-	index   []int // of each row in the caller's list; nil if it is the row's own
-	columns int   // real ones
+	index   []int         // of each row in the caller's list; nil if it is the row's own
+	places  map[int]int32 // the other way round, once it is asked for
+	columns int           // real ones
 	// spread is set while one column's values are looked at one by one: each
 	// row stands for one of them, and twin is the first row that stands for
 	// the same of the caller's.
@@ -76,6 +77,20 @@ func (t *table) given(row int32) int {
 		return int(row)
 	}
 	return t.index[row]
+}
+
+// place is the row that is at an index in the caller's list.
+func (t *table) place(given int) int32 {
+	if t.index == nil {
+		return int32(given)
+	}
+	if t.places == nil {
+		t.places = make(map[int]int32, len(t.index))
+		for row, i := range t.index {
+			t.places[i] = int32(row)
+		}
+	}
+	return t.places[given]
 }
 
 // compareRows orders rows by First, then Last, then ID.
