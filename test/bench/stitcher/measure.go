@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"syscall"
+
+	"github.com/stitchdetect/stitch/rules/sequence"
+	"github.com/stitchdetect/stitch/test/bench/result"
+)
+
+type measure struct {
+	options
+	ctx    context.Context
+	log    io.Writer
+	result *result.Result
+
+	overJoin map[string]result.Sample // by what was measured: our time over that of the join
+	underEQL map[string]result.Sample // eql's time over ours
+	perRow   []float64                // ours, of rows that are more and more: nanoseconds
+}
+
+// taken is what a run took.
+type taken struct {
+	seconds float64 // of CPU
+	allocs  float64
+	bytes   float64 // allocated
+}
+
+// take runs f and says what that took.
+func take(f func() error) (taken, error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := cpu()
+	err := f()
+	seconds := cpu() - began
+	runtime.ReadMemStats(&after)
+	return taken{seconds, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}, err
+}
+
+// cpu returns the seconds of CPU that this process has taken.
+func cpu() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// runs is what the rounds of one way to do it took.
+type runs struct {
+	seconds result.Sample
+	last    taken
+}
+
+func (r *runs) add(t taken, counts bool) {
+	if counts {
+		r.seconds = append(r.seconds, t.seconds)
+		r.last = t
+	}
+}
+
+// pair is the stitcher and the join by hand over the same rows.
+type pair struct {
+	ours, join runs
+	matches    int
+}
+
+// compare measures the stitcher beside a join. byKey gives the join's name of a
+// match.
+func compare[K comparable](m *measure, p *sequence.Pattern, rows [][]sequence.Row, join func([][]sequence.Row) map[K]found, byKey func(sequence.Match) K) (pair, error) {
+	var got pair
+	var matches []sequence.Match
+	var joined map[K]found
+	stitch := func(counts bool) error {
+		t, err := take(func() (err error) {
+			matches, err = p.Stitch(m.ctx, rows)
+			return err
+		})
+		got.ours.add(t, counts)
+		return err
+	}
+	byHand := func(counts bool) error {
+		t, _ := take(func() error {
+			joined = join(rows)
+			return nil
+		})
+		got.join.add(t, counts)
+		return nil
+	}
+	if err := result.Alternate(m.rounds, stitch, byHand); err != nil {
+		return got, err
+	}
+	got.matches = len(matches)
+	return got, same(matches, joined, byKey)
+}
+
+// same compares what was found, row by row.
+func same[K comparable](matches []sequence.Match, joined map[K]found, byKey func(sequence.Match) K) error {
+	if len(matches) != len(joined) {
+		return fmt.Errorf("compare results: %d matches, but the join has %d", len(matches), len(joined))
+	}
+	for _, match := range matches {
+		if f := joined[byKey(match)]; !slices.EqualFunc(f, match.Rows, slices.Equal) {
+			return fmt.Errorf("compare results: the rows of %v differ", match.Key)
+		}
+	}
+	return nil
+}
+
+func count(rows [][]sequence.Row) int {
+	n := 0
+	for _, r := range rows {
+		n += len(r)
+	}
+	return n
+}
+
+// cells writes what a pair took, per row.
+func (p pair) cells(rows int) []string {
+	n := float64(rows)
+	ratio := p.ours.seconds.Over(p.join.seconds)
+	return []string{
+		fmt.Sprint(p.matches),
+		fmt.Sprintf("%.2f M", n/p.ours.seconds.Median()/1e6),
+		fmt.Sprintf("%.0f", p.ours.last.bytes/n),
+		fmt.Sprintf("%.3f", p.ours.last.allocs/n),
+		fmt.Sprintf("%.2f M", n/p.join.seconds.Median()/1e6),
+		fmt.Sprintf("%.0f", p.join.last.bytes/n),
+		fmt.Sprintf("%.2f (%s)", ratio.Median(), ratio.Spread()),
+	}
+}
+
+func columns(more ...string) []string {
+	return append(more, "matches", "rows/s", "bytes/row", "allocations/row", "join: rows/s", "join: bytes/row", "time, of the join's")
+}
