@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stitchdetect/stitch/esq/memory"
 	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/rules"
 )
@@ -95,7 +96,7 @@ func replay(cmd *cobra.Command, s streams, f replayFlags) error {
 	}
 	open := f.cluster
 	if len(f.data) > 0 {
-		open = f.files
+		open = func(context.Context, streams) (*past, error) { return f.files(set, s) }
 	}
 	p, err := open(cmd.Context(), s)
 	if err != nil {
@@ -188,10 +189,25 @@ func scheduled(r *rules.Rule, every time.Duration) *rules.Rule {
 	return &other
 }
 
-// files is the past that NDJSON files hold.
-func (f *replayFlags) files(_ context.Context, s streams) (*past, error) {
+// files is the past that NDJSON files hold, as much of it as the rules may ask
+// for. What a user map makes of questions cannot be told beforehand.
+func (f *replayFlags) files(set *rules.Set, s streams) (*past, error) {
 	p := newPast()
+	if f.users == "" {
+		p.documents.Narrow(needsOf(set))
+	}
 	return p, p.load(f.data, s.in)
+}
+
+// needsOf is all that rules may ask of documents.
+func needsOf(set *rules.Set) []memory.Need {
+	var needs []memory.Need
+	for _, r := range set.Rules {
+		for _, n := range r.Needs(memory.ECS().Expected) {
+			needs = append(needs, memory.Need(n))
+		}
+	}
+	return needs
 }
 
 // cluster is the past of the cluster that is named. What is written stays here,

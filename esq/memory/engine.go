@@ -35,6 +35,7 @@ type Engine struct {
 	mu      sync.RWMutex
 	names   *names
 	indices map[string]*index
+	narrow  *narrowing // nil: everything is kept
 }
 
 var _ esq.Engine = (*Engine)(nil)
@@ -82,24 +83,28 @@ func (e *Engine) arrival(d *document) int64 {
 const timestamp = "@timestamp"
 
 // Span returns the first and the last @timestamp of all documents; ok is false
-// if none has one. Hidden documents count.
+// if none has one. Hidden documents count, and those that were not kept.
 func (e *Engine) Span() (first, last time.Time, ok bool) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
+	from, to := int64(math.MaxInt64), int64(math.MinInt64)
+	note := func(ms int64) { from, to, ok = min(from, ms), max(to, ms), true }
 	for _, ix := range e.indices {
 		for _, d := range ix.docs {
-			t, has := d.timeOf(timestamp)
-			if !has {
-				continue
+			if ms, why := d.time(timestamp); why == "" {
+				note(ms)
 			}
-			if !ok || t.Before(first) {
-				first = t
-			}
-			if !ok || t.After(last) {
-				last = t
-			}
-			ok = true
 		}
 	}
-	return first, last, ok
+	if e.narrow != nil {
+		for _, ms := range e.narrow.dropped {
+			if ms != noTime {
+				note(ms)
+			}
+		}
+	}
+	if !ok {
+		return first, last, false
+	}
+	return time.UnixMilli(from).UTC(), time.UnixMilli(to).UTC(), true
 }

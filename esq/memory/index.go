@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/stitchdetect/stitch/esq"
 )
@@ -127,18 +126,24 @@ func (ix *index) put(id, source string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
+	d := &document{index: ix, id: id, source: source, decoded: decoded, record: rec, arrives: math.MinInt64}
+	ix.place(d)
+	return d, nil
+}
+
+// place writes a document that has been read.
+func (ix *index) place(d *document) {
+	d.seq = ix.seq
 	ix.seq++
-	d := &document{index: ix, id: id, source: source, decoded: decoded, record: rec, seq: ix.seq - 1, arrives: math.MinInt64}
-	if old := ix.byID[id]; old != nil {
+	if old := ix.byID[d.id]; old != nil {
 		d.place = old.place
 		ix.docs[d.place] = d
 	} else {
 		d.place = len(ix.docs)
 		ix.docs = append(ix.docs, d)
 	}
-	ix.byID[id] = d
+	ix.byID[d.id] = d
 	clear(ix.sorted)
-	return d, nil
 }
 
 // take takes a document away.
@@ -283,15 +288,6 @@ func (d *document) time(field string) (ms int64, why string) {
 		return 0, field + " " + quoted(d.text(leaves[0])) + " is not a date"
 	}
 	return ms, ""
-}
-
-// timeOf is [document.time] as a time; ok is false where there is none.
-func (d *document) timeOf(field string) (t time.Time, ok bool) {
-	ms, why := d.time(field)
-	if why != "" {
-		return time.Time{}, false
-	}
-	return time.UnixMilli(ms).UTC(), true
 }
 
 func (d *document) whole() esq.Document {

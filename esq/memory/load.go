@@ -41,23 +41,41 @@ func (e *Engine) Load(r io.Reader, name string) (LoadStats, error) {
 	if err != nil {
 		return l.stats, fmt.Errorf("%s: %w", name, err)
 	}
-	for {
-		line, err := readLine(in)
-		if err == io.EOF && line == nil {
-			break
-		}
-		l.stats.Lines++
-		if err == nil {
-			err = l.line(line)
-		}
-		if err != nil {
-			return l.stats, fmt.Errorf("%s:%d: %w", name, l.stats.Lines, err)
-		}
+	load := l.load
+	if e.narrow != nil {
+		load = l.loadNarrow
+	}
+	if err := load(in); err != nil {
+		return l.stats, err
 	}
 	if l.action != nil {
 		return l.stats, fmt.Errorf("%s:%d: the file ends after an action line: it was cut off, write it again", name, l.stats.Lines)
 	}
 	return l.stats, nil
+}
+
+// load takes a file in line by line.
+func (l *loader) load(in *bufio.Reader) error {
+	for {
+		line, err := readLine(in)
+		if err == io.EOF && line == nil {
+			return nil
+		}
+		l.stats.Lines++
+		if err == nil {
+			err = l.whole(line)
+		}
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", l.name, l.stats.Lines, err)
+		}
+	}
+}
+
+// whole is line under the engine's lock.
+func (l *loader) whole(line []byte) error {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
+	return l.line(line)
 }
 
 // plain returns r's text: unzipped, and without a byte order mark.
@@ -200,13 +218,15 @@ func stringOf(members map[string]string, key string) (string, error) {
 	return s, nil
 }
 
+// put takes a document in. The caller holds the engine's lock.
 func (l *loader) put(t target, source string) error {
+	if n := l.engine.narrow; n != nil {
+		return l.narrowed(t, source, n.project(source))
+	}
 	if t.id == "" {
 		t.id = contentID(l.name, l.stats.Lines, source)
 		l.stats.NoID++
 	}
-	l.engine.mu.Lock()
-	defer l.engine.mu.Unlock()
 	ix := l.engine.index(t.index)
 	there := ix.byID[t.id] != nil
 	if there && t.create {

@@ -54,23 +54,31 @@ type scanner struct {
 func scan(raw string, ix *index) (record, string, error) {
 	s := &scanner{raw: raw, index: ix}
 	var rec record
-	s.space()
-	if s.pos == len(raw) || raw[s.pos] != '{' {
-		return record{}, "", errors.New("not a JSON object")
-	}
-	if err := s.object(&rec, ix.names.root, false, 0); err != nil {
+	if err := s.whole(&rec); err != nil {
 		return record{}, "", err
 	}
-	if s.space(); s.pos != len(raw) {
-		return record{}, "", s.unexpected()
+	rec.leaves = slices.Clip(rec.leaves)
+	return rec, string(s.decoded), nil
+}
+
+// whole reads all of raw.
+func (s *scanner) whole(rec *record) error {
+	s.space()
+	if s.pos == len(s.raw) || s.raw[s.pos] != '{' {
+		return errors.New("not a JSON object")
+	}
+	if err := s.object(rec, s.index.names.root, false, 0); err != nil {
+		return err
+	}
+	if s.space(); s.pos != len(s.raw) {
+		return s.unexpected()
 	}
 	rec.order()
-	return rec, string(s.decoded), nil
+	return nil
 }
 
 func (r *record) order() {
 	slices.SortStableFunc(r.leaves, func(a, b leaf) int { return int(a.field) - int(b.field) })
-	r.leaves = slices.Clip(r.leaves)
 }
 
 func (s *scanner) unexpected() error {
@@ -192,6 +200,7 @@ func (s *scanner) inner(rec *record, at *name, flat bool, depth int) error {
 			return err
 		}
 		element.order()
+		element.leaves = slices.Clip(element.leaves)
 		rec.nested = append(rec.nested, element)
 		return nil
 	}

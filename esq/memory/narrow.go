@@ -1,0 +1,275 @@
+package memory
+
+import (
+	"hash/maphash"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// Need says what questions will be asked of some indices; see [Engine.Narrow].
+type Need struct {
+	Indices []string // names and patterns
+	// Filter accepts every document that a question may find, and so does Query
+	// where the fields have the types of [Mapping.Expected].
+	Filter, Query esq.Query
+	Fields        []string // dotted names of what is read or asked for
+}
+
+// Narrow tells the engine, before anything is loaded, all that it will be asked.
+// What it loads then it keeps only if some need accepts it, and of that only the
+// fields of the needs: every question within the needs has the answer that it
+// would have had, and so have Span and what Load counts; others are answered
+// from what is left. Narrow reports false, and changes nothing, if the needs
+// speak of fields that cannot be told beforehand.
+func (e *Engine) Narrow(needs []Need) bool {
+	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), dropped: map[uint64]int64{}, known: map[string]*admission{}}
+	fields := append([]string{timestamp}, e.ingest...)
+	for _, need := range needs {
+		for _, q := range []esq.Query{need.Filter, need.Query} {
+			asked, ok := fieldsOf(q)
+			if !ok {
+				return false
+			}
+			fields = append(fields, asked...)
+			n.asked = append(n.asked, asked...)
+		}
+		fields = append(fields, need.Fields...)
+	}
+	slices.Sort(n.asked)
+	n.asked = slices.Compact(n.asked)
+	if slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(f, "*") }) {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, f := range fields {
+		n.wanted.add(f)
+		e.names.below(e.names.root, f)
+	}
+	n.needs, e.narrow = needs, n
+	return true
+}
+
+// narrowing is what a narrowed engine keeps in mind.
+type narrowing struct {
+	needs  []Need
+	wanted *want
+	asked  []string // what the needs' queries speak of
+	seed   maphash.Seed
+	// dropped holds the documents that were not kept: a hash of index and _id,
+	// and the time in milliseconds, noTime without one.
+	dropped map[uint64]int64
+	known   map[string]*admission // by index
+	doc     document              // the one that is looked at; its buffers serve the next
+	scan    scanner
+}
+
+const noTime = math.MinInt64
+
+func (n *narrowing) key(index, id string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(n.seed)
+	h.WriteString(index)
+	h.WriteByte(0)
+	h.WriteString(id)
+	return h.Sum64()
+}
+
+// admission decides which documents of one index are kept.
+type admission struct {
+	names, fields int // how many there were when matchers was made
+	matchers      []matcher
+}
+
+// admits reports whether some need accepts a document.
+func (n *narrowing) admits(d *document) bool {
+	a := n.known[d.index.name]
+	if a == nil {
+		a = &admission{}
+		n.known[d.index.name] = a
+	}
+	if a.names != len(d.index.names.all) || a.fields != len(d.index.fields) {
+		a.names, a.fields = len(d.index.names.all), len(d.index.fields)
+		a.matchers = n.compile(d.index)
+	}
+	return reaches(1, a.matchers, d, &d.record)
+}
+
+// compile translates the needs that look at an index. What an index would refuse
+// to answer is for whoever asks to find out: everything is kept for it.
+func (n *narrowing) compile(ix *index) []matcher {
+	c := &compiler{ix: ix}
+	expected := n.asExpected(ix)
+	var ms []matcher
+	for _, need := range n.needs {
+		if !selects(need.Indices, ix.name) {
+			continue
+		}
+		q := need.Query
+		if !expected {
+			q = need.Filter
+		}
+		m, err := c.compile(q)
+		if err != nil {
+			m = always
+		}
+		ms = append(ms, m)
+	}
+	return ms
+}
+
+// asExpected reports whether the fields that are asked for have the types that
+// were expected of them, as far as the index knows them.
+func (n *narrowing) asExpected(ix *index) bool {
+	for _, path := range n.asked {
+		at := ix.names.find(path)
+		if t, known := ix.fields[at.id]; known && t != ix.types.expected(path) {
+			return false
+		}
+	}
+	return true
+}
+
+// selects reports whether names, patterns and -exclusions stand for an index,
+// among others.
+func selects(patterns []string, index string) bool {
+	found := false
+	for _, list := range patterns {
+		for pattern := range strings.SplitSeq(list, ",") {
+			without, excludes := strings.CutPrefix(pattern, "-")
+			switch {
+			case excludes && glob(without, index):
+				found = false
+			case !excludes && (pattern == "_all" || glob(pattern, index)):
+				found = true
+			}
+		}
+	}
+	return found
+}
+
+// Expected returns the types that fields have where documents hold texts, or
+// what the mapping says, in them.
+func (m Mapping) Expected(fields []string) map[string]esq.FieldCap {
+	if len(m.Rules) == 0 {
+		m = ECS()
+	}
+	t := m.types()
+	caps := map[string]esq.FieldCap{}
+	for _, f := range fields {
+		typ := t.expected(f)
+		caps[f] = esq.FieldCap{Types: []string{string(typ)}, Searchable: typ != Nested, Aggregatable: typ != Nested && typ != Text}
+	}
+	return caps
+}
+
+func (t types) expected(path string) Type {
+	if typ, known := t.exact[path]; known {
+		return typ
+	}
+	for above := path; ; {
+		dot := strings.LastIndexByte(above, '.')
+		if dot < 0 {
+			return t.ofNew(path, leafString, "")
+		}
+		if above = above[:dot]; t.exact[above] == Flattened {
+			return Flattened
+		}
+	}
+}
+
+// fieldsOf returns the fields that a query speaks of; ok is false if it may
+// speak of others, or of the time at which it is asked.
+func fieldsOf(q esq.Query) (fields []string, ok bool) {
+	switch q := q.(type) {
+	case nil, esq.MatchAll, esq.MatchNone, esq.IDs:
+		return nil, true
+	case esq.BoolQuery:
+		for _, part := range slices.Concat(q.Must, q.Filter, q.Should, q.MustNot) {
+			inner, ok := fieldsOf(part)
+			if !ok {
+				return nil, false
+			}
+			fields = append(fields, inner...)
+		}
+		return fields, true
+	case esq.Term:
+		if Type(q.Field) == metaIgnored {
+			return []string{q.Value.String()}, !q.CaseInsensitive
+		}
+		return oneField(q.Field)
+	case esq.Terms:
+		return oneField(q.Field)
+	case esq.Match:
+		return oneField(q.Field)
+	case esq.Exists:
+		return oneField(q.Field)
+	case esq.Range:
+		for _, v := range []esq.Value{q.GT, q.GTE, q.LT, q.LTE} {
+			if strings.HasPrefix(v.String(), "now") {
+				return nil, false
+			}
+		}
+		return oneField(q.Field)
+	case esq.Prefix:
+		return oneField(q.Field)
+	case esq.Wildcard:
+		return oneField(q.Field)
+	case esq.Nested:
+		fields, ok = fieldsOf(q.Query)
+		return append(fields, q.Path), ok
+	}
+	return nil, false
+}
+
+func oneField(path string) ([]string, bool) {
+	switch Type(path) {
+	case metaID, metaIndex:
+		return nil, true
+	case metaIgnored:
+		return nil, false
+	}
+	return []string{path}, !strings.Contains(path, "*")
+}
+
+// want is a part of the tree of wanted fields.
+type want struct {
+	below map[string]*want
+	whole bool // a wanted field: all that lies in it
+}
+
+func (w *want) add(path string) {
+	for key := range strings.SplitSeq(path, ".") {
+		next := w.below[key]
+		if next == nil {
+			next = &want{}
+			if w.below == nil {
+				w.below = map[string]*want{}
+			}
+			w.below[key] = next
+		}
+		w = next
+	}
+	w.whole = true
+}
+
+// at returns what is wanted below a key, which may be dotted; nil for nothing.
+func (w *want) at(key []byte) *want {
+	if next, known := w.below[string(key)]; known {
+		return next
+	}
+	for i, c := range key {
+		if c != '.' {
+			continue
+		}
+		next := w.below[string(key[:i])]
+		if next == nil || next.whole {
+			return next
+		}
+		return next.at(key[i+1:])
+	}
+	return nil
+}
