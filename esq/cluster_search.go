@@ -92,7 +92,12 @@ func (c *Cluster) search(ctx context.Context, op string, indices []string, body 
 	if err != nil {
 		return fmt.Errorf("%s: write query: %w", op, err)
 	}
-	err = c.transport.do(ctx, call{op: op, cost: cost, build: func() esapi.Request {
+	return c.send(ctx, op, indices, content, body.Aggs != nil, cost, answer)
+}
+
+// send is search with a body that is written already.
+func (c *Cluster) send(ctx context.Context, op string, indices []string, content []byte, groups bool, cost *Stats, answer *searchAnswer) error {
+	err := c.transport.do(ctx, call{op: op, cost: cost, build: func() esapi.Request {
 		req := esapi.SearchRequest{
 			Index: escaped(indices), Body: bytes.NewReader(content), AllowPartialSearchResults: esapi.BoolPtr(false),
 		}
@@ -109,7 +114,7 @@ func (c *Cluster) search(ctx context.Context, op string, indices []string, body 
 	if answer.TimedOut {
 		return &PartialError{Op: op, Reason: "the engine ran into its time-out"}
 	}
-	if answer.TerminatedEarly && (body.Aggs == nil || !c.dialect.noisyGroups) {
+	if answer.TerminatedEarly && (!groups || !c.dialect.noisyGroups) {
 		return &PartialError{Op: op, Reason: "the engine ended the search early"}
 	}
 	return answer.Shards.whole(op)

@@ -190,13 +190,19 @@ func (s *searcher) countLate(ctx context.Context, a *SourceArrivals, f *fetch, s
 	return nil
 }
 
+// withoutTime accepts the documents of a slice that have no time to be found by.
+func (s *source) withoutTime(slice Window) esq.Query {
+	q := esq.And(s.filter, esq.Not(esq.Exists{Field: s.time}))
+	if s.ingest == "" {
+		return q
+	}
+	return esq.And(q, esq.Or(halfOpen(s.ingest, slice.From, slice.To), esq.Not(esq.Exists{Field: s.ingest})))
+}
+
 // checkTimes warns of documents that no run can ever find, because they have
 // no time to be found by.
 func (s *searcher) checkTimes(ctx context.Context, st *stage, src *source, slice Window) error {
-	q := esq.And(src.filter, esq.Not(esq.Exists{Field: src.time}))
-	if src.ingest != "" {
-		q = esq.And(q, esq.Or(halfOpen(src.ingest, slice.From, slice.To), esq.Not(esq.Exists{Field: src.ingest})))
-	}
+	q := src.withoutTime(slice)
 	n, stats, err := s.engine.Count(ctx, src.index, q)
 	if err != nil {
 		return fmt.Errorf("count documents without a time in %s: %w", s.sourceName(st, src), err)
