@@ -55,6 +55,11 @@ func (s storedLedgers) read(ctx context.Context, r *rules.Rule) (entry, error) {
 	if !doc.Found {
 		return entry{}, nil
 	}
+	return entryOf(doc, r)
+}
+
+// entryOf reads the document of a rule's ledger.
+func entryOf(doc esq.Document, r *rules.Rule) (entry, error) {
 	d, l, err := decodeLedger(doc)
 	if err != nil {
 		return entry{}, fmt.Errorf("read ledger: %w", err)
@@ -62,7 +67,9 @@ func (s storedLedgers) read(ctx context.Context, r *rules.Rule) (entry, error) {
 	if d.Rule.ID != r.ID || d.Rule.Fingerprint != r.Fingerprint {
 		return entry{}, fmt.Errorf("read ledger: %w", &StateError{Document: stateName(doc.Ref), Reason: "is another rule's ledger"})
 	}
-	return entry{ledger: l, stored: &doc}, nil
+	// What it was read from is not needed any more.
+	stored := esq.Document{Ref: doc.Ref, Found: true, SeqNo: doc.SeqNo, PrimaryTerm: doc.PrimaryTerm}
+	return entry{ledger: l, stored: &stored}, nil
 }
 
 // inherit returns the ledger that a changed rule begins with: coverage goes on

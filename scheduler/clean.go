@@ -69,12 +69,51 @@ func (r runner) cleanState(ctx context.Context, rule *rules.Rule, e entry, cover
 	loaded = append(slices.Clip(loaded), rule) // which may just have been exchanged
 	c := cleaner{store: r.engine, names: r.names, loaded: loaded, now: now, cutoff: now.Add(-r.retention)}
 	deleted, err := c.clean(ctx, rule, e.ledger, covered.Started)
+	r.cleaned(ctx, deleted, err, ruleAttrs(rule)...)
+}
+
+// cleaned tells what was deleted, and why no more.
+func (r runner) cleaned(ctx context.Context, deleted int, err error, of ...slog.Attr) {
 	if err != nil && ctx.Err() == nil {
-		r.complain(ctx, err, ruleAttrs(rule)...)
+		r.complain(ctx, err, of...)
 	}
 	if deleted > 0 {
-		r.log.LogAttrs(ctx, slog.LevelInfo, "old state deleted", append(ruleAttrs(rule), slog.Int("documents", deleted))...)
+		r.log.LogAttrs(ctx, slog.LevelInfo, "old state deleted", append(of, slog.Int("documents", deleted))...)
 	}
+}
+
+// cleanHeld is clean for the rules in whose last runs nothing arrived. It looks
+// first whether there is anything old at all.
+func (r runner) cleanHeld(ctx context.Context) {
+	due, now := r.held.unclean(), r.clock.Now().UTC()
+	if len(due) == 0 {
+		return
+	}
+	if r.retention > 0 {
+		r.cleanIdle(ctx, due, now)
+	}
+	if r.months != nil && r.sweeping.due(now) {
+		r.sweep(ctx, now)
+	}
+}
+
+func (r runner) cleanIdle(ctx context.Context, due []holding, now time.Time) {
+	loaded, _ := r.rules.get()
+	for _, h := range due {
+		loaded = append(slices.Clip(loaded), h.rule)
+	}
+	c := cleaner{store: r.engine, names: r.names, loaded: loaded, now: now, cutoff: now.Add(-r.retention)}
+	old, err := c.anything(ctx)
+	if err != nil || !old {
+		r.cleaned(ctx, 0, err)
+		return
+	}
+	for _, h := range due {
+		deleted, err := c.cleanOwn(ctx, h.rule, h.base.ledger, h.recorded)
+		r.cleaned(ctx, deleted, err, ruleAttrs(h.rule)...)
+	}
+	deleted, err := c.cleanRetired(ctx)
+	r.cleaned(ctx, deleted, err)
 }
 
 // complain logs why something old cannot be deleted, once for each reason.
@@ -90,20 +129,42 @@ func (s *Scheduler) complain(ctx context.Context, err error, attrs ...slog.Attr)
 // clean returns how many documents it deleted, also if there is an error. The
 // rule's newest record is not older than newest.
 func (c cleaner) clean(ctx context.Context, rule *rules.Rule, l ledger, newest time.Time) (deleted int, err error) {
-	steps := []func() (int, error){
-		func() (int, error) { return c.records(ctx, rule.ID, newest, l.holes(l.Until)) },
-		func() (int, error) { return c.memory(ctx, rule, l) },
-		func() (int, error) { return c.retiredRecords(ctx) },
-		func() (int, error) { return c.retiredMemory(ctx) },
+	if deleted, err = c.cleanOwn(ctx, rule, l, newest); err != nil {
+		return deleted, err
 	}
-	for _, step := range steps {
-		n, err := step()
-		deleted += n
-		if err != nil {
-			return deleted, err
-		}
+	n, err := c.cleanRetired(ctx)
+	return deleted + n, err
+}
+
+// cleanOwn is clean of what is the rule's.
+func (c cleaner) cleanOwn(ctx context.Context, rule *rules.Rule, l ledger, newest time.Time) (deleted int, err error) {
+	if deleted, err = c.records(ctx, rule.ID, newest, l.holes(l.Until)); err != nil {
+		return deleted, err
 	}
-	return deleted, nil
+	n, err := c.memory(ctx, rule, l)
+	return deleted + n, err
+}
+
+// cleanRetired is clean of what is of rules that are not loaded.
+func (c cleaner) cleanRetired(ctx context.Context) (deleted int, err error) {
+	if deleted, err = c.retiredRecords(ctx); err != nil {
+		return deleted, err
+	}
+	n, err := c.retiredMemory(ctx)
+	return deleted + n, err
+}
+
+// anything reports whether anything is as old as what is deleted.
+func (c cleaner) anything(ctx context.Context) (bool, error) {
+	records, err := c.store.Find(ctx, []string{c.names.RunPattern()}, esq.And(
+		esq.Term{Field: "kind", Value: esq.Str("run")}, before("@timestamp", c.cutoff)), 1)
+	if err != nil || len(records) > 0 {
+		return true, wrap("look for old run records", err)
+	}
+	memories, err := c.store.Find(ctx, []string{c.names.State()}, esq.And(
+		esq.Term{Field: "kind", Value: esq.Str("written")},
+		esq.Or(before("updated", c.cutoff), esq.Not(esq.Exists{Field: "updated"}))), 1)
+	return len(memories) > 0, wrap("look for old memories of alerts", err)
 }
 
 // records deletes a rule's run records that are older than both the retention

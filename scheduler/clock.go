@@ -79,9 +79,10 @@ func (v *VirtualClock) After(d time.Duration) <-chan time.Time {
 // or a machine that slept, is noticed after this time.
 const maxNap = time.Minute
 
-// waitUntil returns true once the clock shows t or later, or is set back: then t
-// may be far off by mistake. It returns false if ctx is done before.
-func waitUntil(ctx context.Context, clock Clock, t time.Time) bool {
+// waitUntil returns true once the clock shows t or later, or the bell rings, or
+// the clock is set back: then t may be far off by mistake. It returns false if
+// ctx is done before.
+func waitUntil(ctx context.Context, clock Clock, t time.Time, bell <-chan struct{}) bool {
 	for before := (time.Time{}); ; {
 		now := clock.Now().Round(0) // what the clock shows, not how long it ran
 		left := t.Sub(now)
@@ -92,6 +93,8 @@ func waitUntil(ctx context.Context, clock Clock, t time.Time) bool {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-bell:
+			return ctx.Err() == nil
 		case <-clock.After(min(left, maxNap)):
 		}
 	}

@@ -11,6 +11,18 @@
 // searched again first. Since an alert's id comes from its evidence, doing so
 // writes nothing twice.
 //
+// # Runs in which nothing arrives
+//
+// Whoever runs the rules alone, or once, keeps their ledgers in memory. Where
+// nothing is owed and no run may have gone astray, a run begins with the question
+// whether anything arrived, or whether anything is in the windows that the clock
+// alone makes due; see [rules.Watch]. If there is nothing, the slice is covered:
+// that is remembered, and stored every few minutes for all rules at once, their
+// records first. The question was made with what the indices said of their
+// fields. Before anything is stored they are asked again, and what rested on
+// another answer is searched anew, as is all that a process had not stored when
+// it died. So the stored ledger never claims more than was searched.
+//
 // # Arrival and event time
 //
 // A run asks what arrived in its slice, by the sources' ingest fields, and

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,19 +17,50 @@ import (
 // then had the grace to finish.
 func (s *Scheduler) Once(ctx context.Context) (Summary, error) {
 	sum := s.newSummary()
-	places := make(chan struct{}, s.concurrency)
 	s.withGrace(ctx, context.WithoutCancel(ctx), func(work context.Context, wg *sync.WaitGroup) {
-		for i := range sum.Rules {
-			wg.Go(func() {
-				if !acquire(ctx, places) {
-					return
-				}
-				defer release(places)
-				s.catchUp(work, s.live(), sum.Rules[i].Rule, false, &sum.Rules[i])
-			})
-		}
+		wg.Go(func() {
+			r := s.holding()
+			defer s.release(r)
+			r.prepare(work)
+			s.onceAll(ctx, work, r, sum)
+			for _, rule := range s.storeAll(work, r, sum) {
+				// What was not to be stored is looked at again, and stored at once.
+				i := slices.IndexFunc(sum.Rules, func(of RuleSummary) bool { return of.Rule == rule })
+				s.catchUp(work, s.live(), rule, false, &sum.Rules[i])
+			}
+		})
 	})
 	return sum, ctx.Err()
+}
+
+// onceAll gives all rules their turns, until ctx is done.
+func (s *Scheduler) onceAll(ctx, work context.Context, r runner, sum Summary) {
+	places := make(chan struct{}, s.concurrency)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i := range sum.Rules {
+		wg.Go(func() {
+			if !acquire(ctx, places) {
+				return
+			}
+			defer release(places)
+			s.catchUp(work, r, sum.Rules[i].Rule, false, &sum.Rules[i])
+		})
+	}
+}
+
+// storeAll stores what nothing arrived in and returns the rules that are to be
+// looked at again. What it could not store is no less of a failure than a run's.
+func (s *Scheduler) storeAll(ctx context.Context, r runner, sum Summary) []*rules.Rule {
+	stored := r.storeVain(ctx)
+	stored.complain(ctx)
+	for i, of := range sum.Rules {
+		if err := stored.failed[of.Rule.ID]; err != nil && of.Err == nil {
+			sum.Rules[i].Err = err
+		}
+	}
+	r.cleanHeld(ctx)
+	return stored.again
 }
 
 // catchUp gives a rule its turns until it owes nothing, or one fails. The error
@@ -79,8 +111,13 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 		kept <- err == nil
 	}()
 	places := make(chan struct{}, s.concurrency)
+	r := s.holding()
 	s.withGrace(starting, holding, func(work context.Context, wg *sync.WaitGroup) {
-		wg.Go(func() { s.tend(starting, work, places, wg) })
+		wg.Go(func() {
+			r.prepare(work)
+			s.tend(starting, work, r, places, wg)
+		})
+		wg.Go(func() { r.storeNowAndThen(starting, work) })
 		if s.heartbeat > 0 {
 			wg.Go(func() { s.beat(starting, token) })
 		}
@@ -88,6 +125,10 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 			wg.Go(func() { s.beside(starting, work) })
 		}
 	})
+	if holding.Err() == nil {
+		s.storeInTime(holding, r)
+	}
+	s.release(r)
 	release()
 	if <-kept {
 		t.give(holding, h)
@@ -97,7 +138,7 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 // tend keeps a loop going for each rule until ctx is done. When the rules are
 // exchanged, every loop ends with its run in hand, and the rule's loop under the
 // new set begins after that.
-func (s *Scheduler) tend(ctx, work context.Context, places chan struct{}, wg *sync.WaitGroup) {
+func (s *Scheduler) tend(ctx, work context.Context, r runner, places chan struct{}, wg *sync.WaitGroup) {
 	ended := map[string]chan struct{}{} // by rule: closed when its latest loop has ended
 	for ctx.Err() == nil {
 		set, exchanged := s.rules.get()
@@ -110,7 +151,7 @@ func (s *Scheduler) tend(ctx, work context.Context, places chan struct{}, wg *sy
 				if before != nil {
 					<-before
 				}
-				s.loop(under, work, places, rule)
+				s.loop(under, work, r, places, rule)
 			})
 		}
 		select {
@@ -129,11 +170,11 @@ const (
 )
 
 // loop runs one rule until ctx is done, each run in the context work.
-func (s *Scheduler) loop(ctx, work context.Context, places chan struct{}, rule *rules.Rule) {
+func (s *Scheduler) loop(ctx, work context.Context, r runner, places chan struct{}, rule *rules.Rule) {
 	retry := firstRetry
 	for acquire(ctx, places) {
 		var sum RuleSummary
-		next, _, err := s.live().turn(work, rule, false, &sum)
+		next, _, err := r.turn(work, rule, false, &sum)
 		release(places)
 		if err == nil {
 			retry = firstRetry
@@ -142,10 +183,24 @@ func (s *Scheduler) loop(ctx, work context.Context, places chan struct{}, rule *
 			next = earlier(now.Add(retry), dueAfter(rule.Schedule, now, now))
 			retry = min(2*retry, lastRetry)
 		}
-		if !waitUntil(ctx, s.clock, next) {
+		if !waitUntil(ctx, s.clock, next, r.held.bell(rule)) {
 			return
 		}
 	}
+}
+
+// storeInTime stores what nothing arrived in, as far as the grace allows.
+func (s *Scheduler) storeInTime(ctx context.Context, r runner) {
+	s.withGrace(done(ctx), ctx, func(work context.Context, wg *sync.WaitGroup) {
+		wg.Go(func() { r.storeVain(work).complain(work) })
+	})
+}
+
+// done is a context that is done.
+func done(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	return ctx
 }
 
 // withGrace calls start with a context for the work, which outlives ctx by the

@@ -104,7 +104,7 @@ func (s *Scheduler) Progress(ctx context.Context) ([]Progress, error) {
 	if len(docs) != len(refs) {
 		return nil, fmt.Errorf("read ledgers: asked for %d documents, got %d", len(refs), len(docs))
 	}
-	list := make([]Progress, len(set))
+	list, held := make([]Progress, len(set)), s.tenure.Load()
 	for i, rule := range set {
 		list[i].Rule = rule
 		if !docs[i].Found {
@@ -114,6 +114,10 @@ func (s *Scheduler) Progress(ctx context.Context) ([]Progress, error) {
 		if err != nil {
 			list[i].Err = err
 			continue
+		}
+		// This process may know more than it has stored.
+		if h, ok := held.of(rule); ok {
+			l = h.with().ledger
 		}
 		list[i] = progressOf(rule, l)
 		s.progress.put(list[i])

@@ -25,6 +25,7 @@ type runRecord struct {
 	Kind            string            `json:"kind"`
 	Format          int               `json:"format"`
 	Replay          bool              `json:"replay"`
+	Idle            int               `json:"idle,omitempty"` // runs in which nothing arrived, that this is the record of
 	Rule            ruleName          `json:"rule"`
 	Ticket          int64             `json:"ticket"`
 	Slice           recordWindow      `json:"slice"`   // of arrival time
@@ -149,21 +150,31 @@ func bounded(s string) string {
 
 // writeRecord keeps the record of a run.
 func writeRecord(ctx context.Context, store esq.Store, names mappings.Names, r Report, replay bool) error {
-	source, err := mappings.Encode(recordOf(r, replay))
+	op, err := recordWrite(names, r, 0, replay)
 	if err != nil {
-		return fmt.Errorf("write run record: %w", err)
-	}
-	op := esq.Write{
-		Ref: esq.Ref{
-			Index: names.RunIndex(r.Started),
-			ID:    fmt.Sprintf("%s-%s-%s-%d", r.Rule.ID, compact(r.Started), compact(r.Slice.To), r.Ticket),
-		},
-		Source: source,
+		return err
 	}
 	if _, err := writeOne(ctx, store, op, true); err != nil {
 		return fmt.Errorf("write run record %s/%s: %w", op.Index, op.ID, err)
 	}
 	return nil
+}
+
+// recordWrite writes the record of a run, or of so many in which nothing arrived.
+func recordWrite(names mappings.Names, r Report, idle int, replay bool) (esq.Write, error) {
+	rec := recordOf(r, replay)
+	rec.Idle = idle
+	source, err := mappings.Encode(rec)
+	if err != nil {
+		return esq.Write{}, fmt.Errorf("write run record: %w", err)
+	}
+	return esq.Write{
+		Ref: esq.Ref{
+			Index: names.RunIndex(r.Started),
+			ID:    fmt.Sprintf("%s-%s-%s-%d", r.Rule.ID, compact(r.Started), compact(r.Slice.To), r.Ticket),
+		},
+		Source: source,
+	}, nil
 }
 
 func compact(t time.Time) string { return t.UTC().Format("20060102T150405.000Z") }

@@ -17,6 +17,7 @@ type runner struct {
 	clock  Clock
 	book   book
 	replay bool
+	held   *holdings // nil: nothing is kept between turns
 }
 
 // maxBacklog is how many slices that are owed are searched in one turn, lest
@@ -34,20 +35,57 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	t := r.beginTurn(rule)
 	defer func() { r.endTurn(t, next, err) }()
 	e, now, err := r.open(ctx, rule)
-	if err == nil {
-		r.noteTurn(t, e.ledger)
-	}
 	if err != nil {
+		r.held.drop(rule)
 		sum.Err = err
 		r.log.LogAttrs(ctx, slog.LevelError, "run failed", append(ruleAttrs(rule), slog.Any("err", err))...)
 		return time.Time{}, false, err
 	}
-	owed, present := r.plan(rule, e, now, last)
-	sum.Next = nextTurn(rule, e, now)
-	tried := e.Until
+	seen := r.seen(rule, e, now)
+	r.noteTurn(t, seen.ledger)
+	owed, present := r.plan(rule, seen, now, last)
+	sum.Next = nextTurn(rule, seen, now)
 	if len(owed)+len(present) == 0 {
 		return sum.Next, false, nil
 	}
+	if report, covered, ok := r.idle(ctx, rule, seen, now, owed, present); ok {
+		r.note(ctx, t, sum, report, covered)
+		sum.Err, sum.Next = nil, nextTurn(rule, covered, now)
+		return sum.Next, false, nil
+	}
+	// What nothing was seen in is searched once more, with the rest.
+	owed, present = r.plan(rule, e, now, last)
+	e, err = r.search(ctx, t, sum, rule, e, now, last, owed, present)
+	if sum.Err = err; err != nil {
+		r.held.drop(rule)
+		return time.Time{}, false, err
+	}
+	r.held.keep(rule, e)
+	sum.Next = nextTurn(rule, e, now)
+	if len(e.holes(now)) > 0 {
+		return now, true, nil
+	}
+	return sum.Next, false, nil
+}
+
+// seen is a ledger with what has been looked at in vain since it was stored. If
+// the clock has been set back, nobody knows what that was worth.
+func (r runner) seen(rule *rules.Rule, e entry, now time.Time) entry {
+	h, ok := r.held.of(rule)
+	if !ok || h.base.stored != e.stored || h.until().IsZero() {
+		return e
+	}
+	if h.until().After(now) {
+		r.held.forgive(rule)
+		return e
+	}
+	return h.with()
+}
+
+// search searches slices of a rule, each a run, and returns the ledger as it is
+// then and why not all of them are covered.
+func (r runner) search(ctx context.Context, t *Turn, sum *RuleSummary, rule *rules.Rule, e entry, now time.Time, last bool, owed, present []rules.Window) (entry, error) {
+	tried := e.Until
 	rest := max(0, len(owed)-maxBacklog)
 	todo := slices.Concat(owed[:len(owed)-rest], present)
 	until := todo[len(todo)-1].To
@@ -60,11 +98,7 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 		v := &visit{runner: r, rule: rule, slice: w, until: until, now: now, last: last && i == len(todo)-1, first: i == 0, entry: e}
 		report := v.run(ctx)
 		e = v.entry
-		t.Runs++
-		r.noteTurn(t, e.ledger)
-		sum.add(report)
-		r.logReport(ctx, report)
-		r.observe(report)
+		r.note(ctx, t, sum, report, e)
 		if report.Err == nil {
 			covered = &report
 			continue
@@ -79,15 +113,16 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	if covered != nil && !r.replay && r.cleaningDue(tried, now) {
 		r.clean(ctx, rule, e, *covered)
 	}
-	sum.Err = failed
-	if failed != nil {
-		return time.Time{}, false, failed
-	}
-	sum.Next = nextTurn(rule, e, now)
-	if len(e.holes(now)) > 0 {
-		return now, true, nil
-	}
-	return sum.Next, false, nil
+	return e, failed
+}
+
+// note tells of a run, after which the ledger is e.
+func (r runner) note(ctx context.Context, t *Turn, sum *RuleSummary, report Report, e entry) {
+	t.Runs++
+	r.noteTurn(t, e.ledger)
+	sum.add(report)
+	r.logReport(ctx, report)
+	r.observe(report)
 }
 
 // nextTurn is when a rule is to be looked at again. Where its ledger reaches
@@ -107,8 +142,9 @@ func hopeless(ctx context.Context, err error) bool {
 // open reads a rule's ledger and says what the time is. The clock is read after
 // the ledger, so that whoever wrote it with the same clock did so before.
 func (r runner) open(ctx context.Context, rule *rules.Rule) (e entry, now time.Time, err error) {
-	e, err = r.book.load(ctx, rule)
-	if err != nil {
+	if h, ok := r.held.of(rule); ok {
+		e = h.base
+	} else if e, err = r.book.load(ctx, rule); err != nil {
 		return e, now, err
 	}
 	now = r.present()
@@ -128,7 +164,9 @@ func (r runner) open(ctx context.Context, rule *rules.Rule) (e entry, now time.T
 		}
 		now = r.present() // someone else may have begun it, and covered some of it since
 	}
-	e, err = r.giveBack(ctx, rule, e, now)
+	if e, err = r.giveBack(ctx, rule, e, now); err == nil && !r.held.has(rule, e) {
+		r.held.keep(rule, e)
+	}
 	return e, now, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -95,6 +96,8 @@ type Scheduler struct {
 	users       Users
 	arrivals    Arrivals
 	evaluate    Evaluate
+	asksRules   bool                     // arrivals and evaluate are the rules' own
+	tenure      atomic.Pointer[holdings] // what is held now; nil: nothing
 
 	observing sync.Mutex
 	observer  func(Report)
@@ -137,6 +140,7 @@ func New(o Options) *Scheduler {
 	if s.retention == 0 {
 		s.retention = DefaultRetention
 	}
+	s.asksRules = s.arrivals == nil && s.evaluate == nil
 	if s.arrivals == nil {
 		s.arrivals = func(ctx context.Context, r *rules.Rule, eng esq.Searcher, slice rules.Window) (*rules.Arrivals, error) {
 			return r.Arrivals(ctx, eng, slice)
@@ -166,6 +170,21 @@ func (s *Scheduler) withUsers(ctx context.Context, r *rules.Rule) (*rules.Rule, 
 func (s *Scheduler) live() runner {
 	return runner{Scheduler: s, clock: s.clock, book: storedLedgers{s.engine, s.names, s.version}}
 }
+
+// holding returns the runner of one who runs the rules alone, for a while, and
+// keeps what is known of them between their turns. It asks the rules themselves
+// whether anything arrived, and nobody else's idea of it.
+func (s *Scheduler) holding() runner {
+	r := s.live()
+	if s.asksRules {
+		r.held = newHoldings(s.engine)
+		s.tenure.Store(r.held)
+	}
+	return r
+}
+
+// release ends what [Scheduler.holding] began.
+func (s *Scheduler) release(r runner) { s.tenure.CompareAndSwap(r.held, nil) }
 
 func (s *Scheduler) observe(r Report) {
 	if s.observer == nil {

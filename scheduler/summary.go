@@ -18,6 +18,9 @@ type Report struct {
 	Windows           int   // evaluated in it
 	Ticket            int64 // the run's number, 0 if it got none
 	Started, Finished time.Time
+	// Idle says that nothing arrived, as one question has shown. The run has
+	// written nothing, and is stored later, together with others.
+	Idle bool
 	// Arrivals is what the slice brought; nil if that could not be asked.
 	Arrivals *rules.Arrivals
 	// Result sums up what was searched, without the alerts; nil if nothing was.

@@ -2,14 +2,17 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
+	"github.com/stitchdetect/stitch/mappings"
 	"github.com/stitchdetect/stitch/scheduler"
 )
 
@@ -39,6 +42,8 @@ type process struct {
 	calls    int
 	jumped   int
 	injected []ms // when its calls met a fault
+	idle     int  // runs in which nothing arrived
+	unstored int  // of these, since it wrote their records last
 	pauses   []pause
 }
 
@@ -66,6 +71,12 @@ func (p *process) run(log *slog.Logger) {
 		Rules: set, Engine: p, Clock: p, Logger: log, Concurrency: max(1, len(set.Rules)),
 		Holder: p.name(), LeasePeriod: time.Duration(p.conductor.lease) * time.Millisecond,
 		Retention: time.Duration(p.world.retention) * time.Millisecond,
+		Observe: func(r scheduler.Report) {
+			if r.Idle {
+				p.idle++
+				p.unstored++
+			}
+		},
 	})
 	p.scheduler = s
 	if p.Loop {
@@ -276,12 +287,23 @@ func (p *process) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]es
 		return p.everyOther(ops, refresh), nil
 	case Partial, KilledHalfWay:
 		ops = ops[:len(ops)/2]
+	default:
+		if slices.ContainsFunc(ops, isIdleRecord) {
+			p.unstored = 0
+		}
 	}
 	outcomes := p.world.write(ops, refresh)
 	if err := p.answer(kind, "bulk", nil); err != nil {
 		return nil, err
 	}
 	return outcomes, nil
+}
+
+// isIdleRecord reports whether a write is the record of runs in which nothing
+// arrived.
+func isIdleRecord(op esq.Write) bool {
+	var record struct{ Idle int }
+	return strings.HasPrefix(op.Index, mappings.Names{}.Runs()) && json.Unmarshal(op.Source, &record) == nil && record.Idle > 0
 }
 
 // everyOther carries out the second, fourth and so on of ops and refuses the rest.

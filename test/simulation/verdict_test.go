@@ -21,6 +21,8 @@ type verdict struct {
 	missing, doubled, stale, differs int
 	other                            int
 	takeovers                        int
+	idle                             int            // runs in which nothing arrived
+	forgotten                        int            // processes killed before they had stored such runs
 	unnoticed                        int            // rules of which nothing is promised
 	begunTwice                       int            // rules of which two versions began at once
 	kinds                            map[string]int // of histories
@@ -39,6 +41,8 @@ func (v *verdict) add(b verdict) {
 	v.differs += b.differs
 	v.other += b.other
 	v.takeovers += b.takeovers
+	v.idle += b.idle
+	v.forgotten += b.forgotten
 	v.unnoticed += b.unnoticed
 	v.begunTwice += b.begunTwice
 	if v.kinds == nil {
@@ -55,8 +59,8 @@ func (v verdict) figures(histories int) string {
 	for _, kind := range slices.Sorted(maps.Keys(v.kinds)) {
 		kinds = append(kinds, fmt.Sprintf("%d with %s", v.kinds[kind], kind))
 	}
-	return fmt.Sprintf("histories %d (%s), calls %d, faults injected %d, processes killed %d, leases taken over %d, rules not judged since no run noticed the wrong clock in time %d, nor since two versions began at once %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
-		histories, strings.Join(kinds, ", "), v.calls, v.faults, v.kills, v.takeovers, v.unnoticed, v.begunTwice, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
+	return fmt.Sprintf("histories %d (%s), calls %d, faults injected %d, processes killed %d, runs in which nothing arrived %d, processes killed before those were stored %d, leases taken over %d, rules not judged since no run noticed the wrong clock in time %d, nor since two versions began at once %d, alerts expected %d, missing %d, doubled %d, stale %d, different %d, otherwise wrong %d",
+		histories, strings.Join(kinds, ", "), v.calls, v.faults, v.kills, v.idle, v.forgotten, v.takeovers, v.unnoticed, v.begunTwice, v.expected, v.missing, v.doubled, v.stale, v.differs, v.other)
 }
 
 // kindsOf says what is in a history.
@@ -109,8 +113,12 @@ func simulate(t *testing.T, all map[string]*subject, h History, log *slog.Logger
 		for _, p := range processes {
 			v.faults += len(p.injected) + p.jumped
 			v.calls += p.calls
+			v.idle += p.idle
 			if p.dead {
 				v.kills++
+				if p.unstored > 0 {
+					v.forgotten++
+				}
 			}
 		}
 		v.kinds = w.kindsOf(h)

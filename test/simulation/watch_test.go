@@ -14,7 +14,7 @@ import (
 
 // watchesOf says what is looked at whenever something is written.
 func watchesOf(h History, all map[string]*subject) []watch {
-	list := []watch{keepsCoverage(h), keepsTickets, keepsLease, countsLate}
+	list := []watch{keepsCoverage(h), keepsRecords(h), keepsTickets, keepsLease, countsLate}
 	if !h.jumping() && !h.redefined() && slices.Contains(h.names(), "pair") {
 		list = append(list, claims(h, all["pair"]))
 	}
@@ -77,6 +77,63 @@ func keepsCoverage(h History) watch {
 			}
 		}
 	}
+}
+
+// keepsRecords checks that what a ledger comes to cover has a record, whose run
+// ended before.
+func keepsRecords(h History) watch {
+	recorded := map[string][]rules.Window{} // by rule id
+	return func(w *world, op esq.Write, before esq.Document) {
+		if strings.HasPrefix(op.Index, mappings.Names{}.Runs()) && !op.Delete {
+			var r struct {
+				Kind, Outcome string
+				Rule          struct{ ID string }
+				Slice         rules.Window
+			}
+			if err := json.Unmarshal(op.Source, &r); err != nil {
+				w.t.Fatalf("run record %s: %v", op.Source, err)
+			}
+			if r.Outcome == "success" {
+				recorded[r.Rule.ID] = append(recorded[r.Rule.ID], r.Slice)
+			}
+			return
+		}
+		if !strings.HasPrefix(op.ID, "ledger-") || h.jumping() {
+			return
+		}
+		now, old := w.ledger(op.Source), ledgerState{}
+		if before.Found {
+			old = w.ledger(before.Source)
+		}
+		for _, added := range leftOf(now.Covered, old.Covered) {
+			if left := leftOf([]rules.Window{added}, recorded[now.Rule.ID]); len(left) > 0 {
+				w.wrongf("ledger %s covers %v, and there is no record of it", op.ID, left)
+			}
+		}
+	}
+}
+
+// leftOf is what of some intervals is in none of others.
+func leftOf(list, others []rules.Window) []rules.Window {
+	for _, o := range others {
+		var rest []rules.Window
+		for _, w := range list {
+			for _, part := range []rules.Window{{From: w.From, To: minTime(w.To, o.From)}, {From: maxTime(w.From, o.To), To: w.To}} {
+				if part.From.Before(part.To) {
+					rest = append(rest, part)
+				}
+			}
+		}
+		list = rest
+	}
+	return list
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func minTime(a, b time.Time) time.Time {
