@@ -6,11 +6,16 @@ type test struct {
 	single   bool // of a spread column, only the row's one value
 	implied  bool // an equality that others make true in every chain; see [bound]
 	classes  map[int][]int32
-	verdicts map[[2]int32]bool
+	verdicts hashTable // by classes: heldNot or held
 }
 
+const (
+	heldNot = 1 + iota
+	held
+)
+
 func newTest(c *condition, single bool) *test {
-	return &test{condition: c, single: single, classes: map[int][]int32{}, verdicts: map[[2]int32]bool{}}
+	return &test{condition: c, single: single, classes: map[int][]int32{}}
 }
 
 // rememberedVerdicts bounds the memory of a test; rows with values that
@@ -27,16 +32,19 @@ func (q *problem) holds(t *test) bool {
 		}
 		key[min(i, 1)] = q.class(t, s)[q.env.at[s]]
 	}
-	verdict, known := t.verdicts[key]
-	if !known {
+	verdict := t.verdicts.get(pairKey(key[0], key[1]))
+	if verdict == 0 {
 		q.env.single = t.single
-		verdict = t.program.Holds(&q.env)
 		q.cost.evals++
-		if len(t.verdicts) < rememberedVerdicts {
-			t.verdicts[key] = verdict
+		verdict = heldNot
+		if t.program.Holds(&q.env) {
+			verdict = held
+		}
+		if t.verdicts.used < rememberedVerdicts {
+			*t.verdicts.at(pairKey(key[0], key[1])) = verdict
 		}
 	}
-	return verdict
+	return verdict == held
 }
 
 // classOf returns a number of a row; rows of the stage with the same one are the
@@ -56,16 +64,63 @@ func (q *problem) class(t *test, stage int) []int32 {
 		return classes
 	}
 	classes := make([]int32, len(q.tables[stage].rows))
+	if q.seemUnique(t, stage) {
+		for row := range classes {
+			classes[row] = int32(row)
+		}
+	} else {
+		q.number(t, stage, classes)
+	}
+	t.classes[stage] = classes
+	return classes
+}
+
+// number sets the classes of rows by the values of the columns that a test
+// mentions.
+func (q *problem) number(t *test, stage int, classes []int32) {
+	first := true
 	for _, c := range t.columns {
 		if c.stage != stage {
 			continue
 		}
 		for row, list := range q.lists(c, t.single) {
-			classes[row] = q.ids.pair(classes[row], list)
+			if first {
+				classes[row] = list
+			} else {
+				classes[row] = q.ids.pair(classes[row], list)
+			}
 		}
+		first = false
 	}
-	t.classes[stage] = classes
-	return classes
+}
+
+// sampled is how many rows are looked at to see whether values occur again.
+const sampled = 64
+
+// seemUnique reports whether hardly any rows of a stage are the same to a test,
+// so that to number their values, only to find that each is its own, would be
+// for nothing. It goes by rows from all over the stage.
+func (q *problem) seemUnique(t *test, stage int) bool {
+	rows := len(q.tables[stage].rows)
+	if rows < sampled || q.tables[stage].spread != nil {
+		return false
+	}
+	seen := map[string]bool{}
+	var text []byte
+	for i := range sampled {
+		text = text[:0]
+		for _, c := range t.columns {
+			if c.stage != stage {
+				continue
+			}
+			for _, v := range q.tables[stage].values(int32(i*rows/sampled), c.column, false) {
+				text = append(append(text, v.String()...), 0)
+			}
+			text = append(text, 0)
+		}
+		seen[string(text)] = true
+	}
+	return len(seen) > sampled*3/4
 }
 
 // lists returns a number per row; rows with the same one have the same values

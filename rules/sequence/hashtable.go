@@ -48,9 +48,18 @@ func (h *hashTable) place(key uint64) uint64 {
 	return i
 }
 
-func (h *hashTable) grow() {
+// reserve makes room for n more entries.
+func (h *hashTable) reserve(n int) {
+	if (h.used+n)*3 >= len(h.keys)*2 {
+		h.resize(h.used + n)
+	}
+}
+
+func (h *hashTable) grow() { h.resize(2 * h.used) }
+
+func (h *hashTable) resize(n int) {
 	old := *h
-	*h = newHashTable(2 * old.used)
+	*h = newHashTable(n)
 	for i, v := range old.values {
 		if v != 0 {
 			*h.at(old.keys[i]) = v
@@ -60,3 +69,33 @@ func (h *hashTable) grow() {
 
 // pairKey makes one key of two numbers.
 func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
+
+// numbering maps numbers below a bound to numbers that are not zero: directly
+// where most of them occur, and else by a hash table.
+type numbering struct {
+	direct []int32
+	hashed hashTable
+}
+
+// newNumbering returns a numbering with room for n numbers below the bound.
+func newNumbering(n int, bound int32) numbering {
+	if int(bound) <= 4*n {
+		return numbering{direct: make([]int32, bound)}
+	}
+	return numbering{hashed: newHashTable(n)}
+}
+
+func (m *numbering) get(number int32) int32 {
+	if m.direct != nil {
+		return m.direct[number]
+	}
+	return m.hashed.get(uint64(number))
+}
+
+// at returns where the value of a number is, to be set at once if it is 0.
+func (m *numbering) at(number int32) *int32 {
+	if m.direct != nil {
+		return &m.direct[number]
+	}
+	return m.hashed.at(uint64(number))
+}

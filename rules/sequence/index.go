@@ -10,7 +10,7 @@ type index struct {
 	link  *link
 	stage int // of the rows in it
 	rest  []*test
-	heads hashTable // by key: the number of its first line, from 1; all under key 0 if the link has no equality
+	heads numbering // by key: the number of its first line, from 1; all under key 0 if the link has no equality
 	lines []line
 	times timeline // of all lines, one after the other
 }
@@ -26,7 +26,7 @@ type line struct {
 // link's equalities and bounds, and rest.
 func (q *problem) newIndex(l *link, stage int, rows domain, rest []*test, byLast bool) *index {
 	q.hash(l)
-	x := &index{link: l, stage: stage, rest: rest, heads: newHashTable(len(rows)), times: timeline{byLast: byLast}}
+	x := &index{link: l, stage: stage, rest: rest, heads: newNumbering(len(rows), q.ids.last+1), times: timeline{byLast: byLast}}
 	entries := x.draw(q, rows)
 	x.fill(entries)
 	x.times.finish(q.tables[stage], x.lines)
@@ -45,7 +45,7 @@ func (x *index) draw(q *problem, rows domain) []entry {
 	for _, row := range rows {
 		class := q.classOf(x.rest, x.stage, row)
 		for _, key := range q.keys(x.link, x.stage, row) {
-			at := x.heads.at(uint64(key))
+			at := x.heads.at(key)
 			if len(x.rest) > 0 {
 				at = x.lineOf(at, classes.at(pairKey(key, class)))
 			} else if *at == 0 {
@@ -88,7 +88,7 @@ func (x *index) fill(entries []entry) {
 }
 
 // first returns the first line of a key, nil if there is none.
-func (x *index) first(key int32) *line { return x.line(x.heads.get(uint64(key))) }
+func (x *index) first(key int32) *line { return x.line(x.heads.get(key)) }
 
 // after returns the next line with the key of another.
 func (x *index) after(l *line) *line { return x.line(l.next) }

@@ -39,13 +39,18 @@ func newJoinKeys(n int, twins []int32, add func(row int32, to []int32) []int32) 
 			continue
 		}
 		numbers = add(int32(row), numbers[:0])
-		if len(numbers) > 1 {
-			slices.Sort(numbers)
-			numbers = slices.Compact(numbers)
-		}
-		k.set(row, numbers)
+		k.set(row, ascending(numbers))
 	}
 	return k
+}
+
+// ascending sorts numbers and leaves each once.
+func ascending(numbers []int32) []int32 {
+	if len(numbers) < 2 {
+		return numbers
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 func (k *joinKeys) set(row int, numbers []int32) {
@@ -74,6 +79,7 @@ func (k *joinKeys) share(row int, with int32) {
 
 // combine returns per row the numbers of the pairs of two keys.
 func (q *problem) combine(a, b joinKeys) joinKeys {
+	q.ids.pairs.reserve(len(a.one))
 	return newJoinKeys(len(a.one), nil, func(row int32, to []int32) []int32 {
 		for _, x := range a.of(row) {
 			for _, y := range b.of(row) {
@@ -111,14 +117,18 @@ func (q *problem) keysOfColumn(s slot, fold bool) joinKeys {
 		return k
 	}
 	t := q.tables[s.stage]
-	k := newJoinKeys(len(t.rows), nil, func(row int32, to []int32) []int32 {
-		if s.column < t.columns { // most of the time is spent here
+	k := joinKeys{one: make([]int32, len(t.rows))}
+	var numbers []int32
+	for row := range t.rows {
+		if s.column < t.columns && k.many == nil { // most of the time is spent here
 			if vs := t.rows[row].Values[s.column]; len(vs) == 1 && !vs[0].IsNull() {
-				return append(to, q.ids.value(vs[0], fold))
+				k.one[row] = q.ids.value(vs[0], fold)
+				continue
 			}
 		}
-		return q.numbers(t.values(row, s.column, false), fold, to)
-	})
+		numbers = q.numbers(t.values(int32(row), s.column, false), fold, numbers[:0])
+		k.set(row, ascending(numbers))
+	}
 	q.columns[at] = k
 	return k
 }

@@ -39,7 +39,7 @@ func newTable(rows []Row, among []int, columns int) (*table, error) {
 		if err := check(rows, columns); err != nil {
 			return nil, err
 		}
-		if slices.IsSortedFunc(rows, func(a, b Row) int { return compareRows(&a, &b) }) {
+		if isSorted(rows) {
 			t.rows = rows
 			return t, nil
 		}
@@ -48,14 +48,41 @@ func newTable(rows []Row, among []int, columns int) (*table, error) {
 			among[i] = i
 		}
 	}
-	slices.SortFunc(among, func(a, b int) int {
-		return cmp.Or(compareRows(&rows[a], &rows[b]), cmp.Compare(a, b))
-	})
+	order(rows, among)
 	t.index, t.rows = among, make([]Row, len(among))
 	for i, from := range among {
 		t.rows[i] = rows[from]
 	}
 	return t, nil
+}
+
+// order sorts the indices of rows. Rows mostly come in order of time, so that only
+// those of the same moment are to be put in order.
+func order(rows []Row, among []int) {
+	compare := func(a, b int) int {
+		return cmp.Or(compareRows(&rows[a], &rows[b]), cmp.Compare(a, b))
+	}
+	if !slices.IsSortedFunc(among, func(a, b int) int { return cmp.Compare(rows[a].First, rows[b].First) }) {
+		slices.SortFunc(among, compare)
+		return
+	}
+	for from := 0; from < len(among); {
+		to := from + 1
+		for to < len(among) && rows[among[to]].First == rows[among[from]].First {
+			to++
+		}
+		slices.SortFunc(among[from:to], compare)
+		from = to
+	}
+}
+
+func isSorted(rows []Row) bool {
+	for i := 1; i < len(rows); i++ {
+		if compareRows(&rows[i-1], &rows[i]) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func check(rows []Row, columns int) error {

@@ -133,15 +133,15 @@ func (in incident) make() [][]sequence.Row {
 	}
 	for f := range in.files {
 		for u := range in.users {
-			add(0, fmt.Sprintf("d%d.%d", u, f), f, mail(u), fmt.Sprintf("Report %d.docx", f))
+			add(0, fmt.Sprintf("d%06d.%06d", u, f), f, mail(u), fmt.Sprintf("Report %d.docx", f))
 		}
 	}
 	for u := range in.users {
-		add(1, fmt.Sprintf("a%d", u), in.files, mail(u))
+		add(1, fmt.Sprintf("a%06d", u), in.files, mail(u))
 	}
 	for d := range in.drives {
 		for u := range in.users {
-			add(2, fmt.Sprintf("m%d.%d", u, d), in.files+d, host(u), drive(d))
+			add(2, fmt.Sprintf("m%06d.%d", u, d), in.files+d, host(u), drive(d))
 		}
 	}
 	for f := range in.files {
@@ -150,7 +150,7 @@ func (in incident) make() [][]sequence.Row {
 			name = fmt.Sprintf("other %d.docx", f)
 		}
 		for u := range in.users {
-			add(3, fmt.Sprintf("c%d.%d", u, f), in.files+1000+f, mail(u), name, host(u), drive(f%in.drives)+`\`+name)
+			add(3, fmt.Sprintf("c%06d.%06d", u, f), in.files+1000+f, mail(u), name, host(u), drive(f%in.drives)+`\`+name)
 		}
 	}
 	return rows
