@@ -1,9 +1,6 @@
 package esq
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "encoding/json"
 
 // Query is a node of the query tree. The set of nodes is closed: an engine
 // that handles every type in this file handles every query.
@@ -12,7 +9,10 @@ import (
 // always as arrays.
 type Query interface {
 	json.Marshaler
-	query()
+	// appendTo appends what MarshalJSON writes. Trees are deep: a node whose
+	// children were marshalled on their own would have them checked and copied
+	// once more for every level above.
+	appendTo(b []byte) ([]byte, error)
 }
 
 // MatchAll accepts every document.
@@ -100,21 +100,6 @@ type Nested struct {
 // IDs accepts documents by _id.
 type IDs struct{ Values []string }
 
-func (MatchAll) query()    {}
-func (MatchNone) query()   {}
-func (BoolQuery) query()   {}
-func (Term) query()        {}
-func (Terms) query()       {}
-func (Match) query()       {}
-func (MultiMatch) query()  {}
-func (QueryString) query() {}
-func (Exists) query()      {}
-func (Range) query()       {}
-func (Prefix) query()      {}
-func (Wildcard) query()    {}
-func (Nested) query()      {}
-func (IDs) query()         {}
-
 // And returns a query that accepts what all of qs accept.
 func And(qs ...Query) Query {
 	kept := make([]Query, 0, len(qs))
@@ -167,123 +152,4 @@ func Not(q Query) Query {
 	default:
 		return BoolQuery{MustNot: []Query{q}}
 	}
-}
-
-type object = map[string]any
-
-// marshal writes v without escaping <, > and &, which no engine needs.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// MarshalJSON writes {"match_all": {}}.
-func (MatchAll) MarshalJSON() ([]byte, error) { return marshal(object{"match_all": object{}}) }
-
-// MarshalJSON writes {"match_none": {}}.
-func (MatchNone) MarshalJSON() ([]byte, error) { return marshal(object{"match_none": object{}}) }
-
-// MarshalJSON writes a bool query with the clauses that are there.
-func (q BoolQuery) MarshalJSON() ([]byte, error) {
-	return marshal(object{"bool": struct {
-		Must      []Query `json:"must,omitempty"`
-		Filter    []Query `json:"filter,omitempty"`
-		Should    []Query `json:"should,omitempty"`
-		MustNot   []Query `json:"must_not,omitempty"`
-		MinShould int     `json:"minimum_should_match,omitempty"`
-	}{q.Must, q.Filter, q.Should, q.MustNot, q.MinimumShouldMatch}})
-}
-
-// MarshalJSON writes a term query.
-func (q Term) MarshalJSON() ([]byte, error) {
-	return marshal(object{"term": object{q.Field: caseable{Value: q.Value, Fold: q.CaseInsensitive}}})
-}
-
-type caseable struct {
-	Value any  `json:"value"`
-	Fold  bool `json:"case_insensitive,omitempty"`
-}
-
-// MarshalJSON writes a terms query.
-func (q Terms) MarshalJSON() ([]byte, error) {
-	values := q.Values
-	if values == nil {
-		values = []Value{}
-	}
-	return marshal(object{"terms": object{q.Field: values}})
-}
-
-// MarshalJSON writes a match or match_phrase query.
-func (q Match) MarshalJSON() ([]byte, error) {
-	name := "match"
-	if q.Phrase {
-		name = "match_phrase"
-	}
-	return marshal(object{name: object{q.Field: q.Value}})
-}
-
-// MarshalJSON writes a lenient multi_match over all fields.
-func (q MultiMatch) MarshalJSON() ([]byte, error) {
-	kind := "best_fields"
-	if q.Phrase {
-		kind = "phrase"
-	}
-	return marshal(object{"multi_match": object{"type": kind, "query": q.Value, "lenient": true}})
-}
-
-// MarshalJSON writes a query_string query that analyses wildcards.
-func (q QueryString) MarshalJSON() ([]byte, error) {
-	return marshal(object{"query_string": struct {
-		Fields  []string `json:"fields,omitempty"`
-		Query   string   `json:"query"`
-		Analyze bool     `json:"analyze_wildcard"`
-	}{q.Fields, q.Query, true}})
-}
-
-// MarshalJSON writes an exists query.
-func (q Exists) MarshalJSON() ([]byte, error) {
-	return marshal(object{"exists": object{"field": q.Field}})
-}
-
-// MarshalJSON writes a range query with the bounds that are there.
-func (q Range) MarshalJSON() ([]byte, error) {
-	bounds := object{}
-	for name, v := range map[string]Value{"gt": q.GT, "gte": q.GTE, "lt": q.LT, "lte": q.LTE} {
-		if !v.IsNull() {
-			bounds[name] = v
-		}
-	}
-	if q.TimeZone != "" {
-		bounds["time_zone"] = q.TimeZone
-	}
-	return marshal(object{"range": object{q.Field: bounds}})
-}
-
-// MarshalJSON writes a prefix query.
-func (q Prefix) MarshalJSON() ([]byte, error) {
-	return marshal(object{"prefix": object{q.Field: caseable{Value: q.Value, Fold: q.CaseInsensitive}}})
-}
-
-// MarshalJSON writes a wildcard query.
-func (q Wildcard) MarshalJSON() ([]byte, error) {
-	return marshal(object{"wildcard": object{q.Field: caseable{Value: q.Pattern, Fold: q.CaseInsensitive}}})
-}
-
-// MarshalJSON writes a nested query that ignores scores.
-func (q Nested) MarshalJSON() ([]byte, error) {
-	return marshal(object{"nested": object{"path": q.Path, "query": q.Query, "score_mode": "none"}})
-}
-
-// MarshalJSON writes an ids query.
-func (q IDs) MarshalJSON() ([]byte, error) {
-	values := q.Values
-	if values == nil {
-		values = []string{}
-	}
-	return marshal(object{"ids": object{"values": values}})
 }

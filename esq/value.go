@@ -108,7 +108,7 @@ func (v Value) Any() any {
 }
 
 // MarshalJSON writes v as a JSON scalar.
-func (v Value) MarshalJSON() ([]byte, error) { return marshal(v.Any()) }
+func (v Value) MarshalJSON() ([]byte, error) { return v.appendTo(nil) }
 
 // ValueOf turns a scalar, as encoding/json or BurntSushi/toml decode it, into
 // a Value; ok is false for objects, arrays and anything else.

@@ -208,12 +208,19 @@ func (t *translator) needing(values ...Expr) bounds {
 // missing says that it has none anyway. Functions and arithmetic want all of
 // their arguments; conditions always have a value.
 func needed(e Expr) (columns []*Column, missing bool) {
+	missing = need(e, &columns)
+	return columns, missing
+}
+
+// need is needed; it appends to the columns.
+func need(e Expr, columns *[]*Column) (missing bool) {
 	var parts []Expr
 	switch e := e.(type) {
 	case *Literal:
-		return nil, e.Value.IsNull()
+		return e.Value.IsNull()
 	case *Column:
-		return []*Column{e}, false
+		*columns = append(*columns, e)
+		return false
 	case *Unary:
 		if e.Op == Neg {
 			parts = []Expr{e.X}
@@ -229,10 +236,11 @@ func needed(e Expr) (columns []*Column, missing bool) {
 		}
 	}
 	for _, part := range parts {
-		more, none := needed(part)
-		columns, missing = append(columns, more...), missing || none
+		if need(part, columns) {
+			missing = true
+		}
 	}
-	return columns, missing
+	return missing
 }
 
 // present is the condition that a column has a value.
