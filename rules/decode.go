@@ -38,7 +38,7 @@ func (f *file) problemAt(line int, format string, args ...any) {
 // struct does not know and a value of another type are problems, each with its
 // line; the toml package alone would stop at the first.
 func (f *file) decode(text string, into any) bool {
-	f.lines = findKeys(text)
+	f.lines = keyLines{source: text}
 	var tree map[string]any
 	if _, err := toml.Decode(text, &tree); err != nil {
 		var syntax toml.ParseError

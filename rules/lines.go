@@ -8,10 +8,12 @@ import (
 
 // keyLines is where the keys of a TOML text stand. The decoder knows the
 // position of a syntax error only, and a problem without a line is half a
-// message.
+// message. The text is gone through when the first line is asked for: most
+// files have no problem.
 type keyLines struct {
-	key  map[string]int // path -> line of the key
-	text map[string]int // path -> line on which a multi-line string's text begins
+	source string
+	key    map[string]int // path -> line of the key; nil until the first is asked for
+	text   map[string]int // path -> line on which a multi-line string's text begins
 }
 
 var (
@@ -20,12 +22,16 @@ var (
 	keyPart     = regexp.MustCompile(`"[^"]*"|'[^']*'|[A-Za-z0-9_-]+`)
 )
 
-func findKeys(text string) keyLines {
-	lines := keyLines{key: map[string]int{}, text: map[string]int{}}
+// find fills lines.
+func (k *keyLines) find() {
+	if k.key != nil {
+		return
+	}
+	k.key, k.text = map[string]int{}, map[string]int{}
 	count := map[string]int{} // elements seen of each array of tables
 	var table []string
 	closing := "" // of the multi-line string we are in
-	for i, line := range strings.Split(text, "\n") {
+	for i, line := range strings.Split(k.source, "\n") {
 		if closing != "" {
 			if strings.Contains(line, closing) {
 				closing = ""
@@ -34,7 +40,7 @@ func findKeys(text string) keyLines {
 		}
 		if m := tableHeader.FindStringSubmatch(line); m != nil {
 			table = tablePath(m[2], m[1] == "[[", count)
-			lines.note(table, i+1)
+			k.note(table, i+1)
 			continue
 		}
 		m := keyStart.FindStringSubmatch(line)
@@ -42,13 +48,12 @@ func findKeys(text string) keyLines {
 			continue
 		}
 		path := append(table[:len(table):len(table)], parts(m[1])...)
-		lines.note(path, i+1)
+		k.note(path, i+1)
 		value := line[len(m[0]):]
 		if closing = opened(value); closing != "" && strings.TrimSpace(value) == closing {
-			lines.text[strings.Join(path, "\x00")] = i + 2 // TOML drops the newline after the quotes
+			k.text[strings.Join(path, "\x00")] = i + 2 // TOML drops the newline after the quotes
 		}
 	}
-	return lines
 }
 
 // opened returns the delimiter of a multi-line string that value begins and
@@ -87,7 +92,7 @@ func parts(dotted string) []string {
 	return found
 }
 
-func (k keyLines) note(path []string, line int) {
+func (k *keyLines) note(path []string, line int) {
 	if key := strings.Join(path, "\x00"); k.key[key] == 0 {
 		k.key[key] = line
 	}
@@ -95,7 +100,8 @@ func (k keyLines) note(path []string, line int) {
 
 // line returns the line of the key at path, or of the nearest table or key
 // that holds it; 0 if there is none.
-func (k keyLines) line(path ...string) int {
+func (k *keyLines) line(path ...string) int {
+	k.find()
 	for n := len(path); n > 0; n-- {
 		if line := k.key[strings.Join(path[:n], "\x00")]; line > 0 {
 			return line
@@ -105,7 +111,8 @@ func (k keyLines) line(path ...string) int {
 }
 
 // textLine returns the line on which line n of the string at path stands.
-func (k keyLines) textLine(path []string, n int) int {
+func (k *keyLines) textLine(path []string, n int) int {
+	k.find()
 	if first := k.text[strings.Join(path, "\x00")]; first > 0 {
 		return first + n - 1
 	}

@@ -52,7 +52,7 @@ func (s *Set) IDs() []string {
 // of the same name, and the exceptions in a folder of that name. Without paths the shipped rules are loaded. It loads all
 // or nothing; what is wrong comes back as [Problems].
 func Load(paths []string) (*Set, error) {
-	l := &loader{views: map[string]*view{}}
+	l := &loader{views: map[string]*view{}, added: map[string]bool{}}
 	l.readShipped(len(paths) == 0)
 	for _, p := range paths {
 		l.collect(p)
@@ -94,6 +94,7 @@ func Load(paths []string) (*Set, error) {
 type loader struct {
 	viewFiles, ruleFiles []string
 	exceptionFiles       []string
+	added                map[string]bool // files, by name
 	exceptions           []*exception
 	exceptionTexts       []*file // what is wrong in them is known when all rules are read
 	views                map[string]*view
@@ -104,7 +105,7 @@ type loader struct {
 type loadedRule struct {
 	*Rule
 	enabled bool
-	line    int // of rule_id
+	file    *file
 }
 
 // readShipped reads the embedded views, and the rules too if they are wanted.
@@ -168,7 +169,8 @@ func (l *loader) add(name string) {
 	case "exceptions":
 		list = &l.exceptionFiles
 	}
-	if !slices.Contains(*list, name) {
+	if !l.added[name] {
+		l.added[name] = true
 		*list = append(*list, name)
 	}
 }
@@ -211,7 +213,7 @@ func (l *loader) readRule(name string, read func(string) ([]byte, error)) {
 			}
 			rule := compileRule(f, &spec.Rule, l.views, l.exceptions)
 			enabled := spec.Rule.Enabled == nil || *spec.Rule.Enabled
-			l.rules = append(l.rules, loadedRule{rule, enabled, f.lines.line("rule", "rule_id")})
+			l.rules = append(l.rules, loadedRule{rule, enabled, f})
 		}
 	}
 	l.problems = append(l.problems, f.problems...)
@@ -224,7 +226,7 @@ func (l *loader) checkDuplicates() {
 			continue
 		}
 		if other := first[r.ID]; other != nil {
-			l.problems = append(l.problems, Problem{r.File, r.line, r.Name,
+			l.problems = append(l.problems, Problem{r.File, r.file.lines.line("rule", "rule_id"), r.Name,
 				"rule_id " + r.ID + " is also that of " + other.Name + " in " + other.File + "; give one of them a new one"})
 			continue
 		}

@@ -86,3 +86,19 @@ func Process(ctx context.Context, name string, args ...string) (Usage, error) {
 	}
 	return u, nil
 }
+
+// CPU runs f and returns the seconds of CPU, of user and system, that this
+// process took meanwhile, garbage collection included.
+func CPU(f func() error) (seconds float64, err error) {
+	began := cpu()
+	err = f()
+	return cpu() - began, err
+}
+
+func cpu() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}

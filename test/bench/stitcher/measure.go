@@ -6,7 +6,6 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"syscall"
 
 	"github.com/stitchdetect/stitch/rules/sequence"
 	"github.com/stitchdetect/stitch/test/bench/result"
@@ -34,20 +33,9 @@ type taken struct {
 func take(f func() error) (taken, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	began := cpu()
-	err := f()
-	seconds := cpu() - began
+	seconds, err := result.CPU(f)
 	runtime.ReadMemStats(&after)
 	return taken{seconds, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}, err
-}
-
-// cpu returns the seconds of CPU that this process has taken.
-func cpu() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
 // runs is what the rounds of one way to do it took.
