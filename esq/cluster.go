@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
@@ -21,6 +22,8 @@ type Cluster struct {
 	pages     pages
 	name      string
 	uuid      string
+	// apart says that the user may not put several questions in one request.
+	apart atomic.Bool
 }
 
 var _ Engine = (*Cluster)(nil)

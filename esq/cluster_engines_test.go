@@ -117,7 +117,7 @@ func TestSearchLosesNothingWhereTimesAreEqual(t *testing.T) {
 		// The same ids in another index are other documents.
 		put(t, c, index(t, c, prefix+"b", 1, timeAndKeyword), docs[2800:]...)
 		c.SetPages(700)
-		s := esq.Search{Indices: []string{prefix + "*"}, Query: esq.MatchAll{}, Time: "@timestamp"}
+		s := esq.Search{Indices: []string{prefix + "*"}, Query: esq.MatchAll{}, Time: "@timestamp", Many: true}
 		once, stats, err := search(t.Context(), c, s)
 		must(t, err)
 		seen := map[esq.Ref]int{}
@@ -130,8 +130,12 @@ func TestSearchLosesNothingWhereTimesAreEqual(t *testing.T) {
 		if want := 1 + 5 + 1; stats.Requests != want { // open, pages, close
 			t.Errorf("%d requests, want %d", stats.Requests, want)
 		}
-		again, _, err := search(t.Context(), c, s)
+		s.Many = false // so that one page in vain comes before
+		again, stats, err := search(t.Context(), c, s)
 		must(t, err)
+		if want := 1 + 1 + 5 + 1; stats.Requests != want || stats.Hits != 3_100 {
+			t.Errorf("%d requests, want %d; %d hits in stats", stats.Requests, want, stats.Hits)
+		}
 		if !slices.EqualFunc(once, again, func(a, b esq.Hit) bool { return a.Index == b.Index && a.ID == b.ID }) {
 			t.Error("the order is another one the second time")
 		}
@@ -270,14 +274,15 @@ func TestNoIndexIsNoError(t *testing.T) {
 		must(t, c.Do(t.Context(), "POST", "/"+closed+"/_close", nil, nil))
 		for _, indices := range [][]string{nil, {prefix + "none*"}, {prefix + "none"}, {closed}, {prefix + "clo*"}, {prefix + "none", prefix + "no*"}} {
 			_, s1, err1 := search(t.Context(), c, esq.Search{Indices: indices, Query: esq.MatchAll{}, Time: "@timestamp"})
+			_, s6, err6 := search(t.Context(), c, esq.Search{Indices: indices, Query: esq.MatchAll{}, Time: "@timestamp", Many: true})
 			_, s2, err2 := c.Count(t.Context(), indices, esq.MatchAll{})
 			_, s3, err3 := group(t.Context(), c, esq.Grouping{Indices: indices, Query: esq.MatchAll{}, By: []string{"k"}})
 			caps, err4 := c.FieldCaps(t.Context(), indices, []string{"k"})
 			found, err5 := c.Find(t.Context(), indices, esq.MatchAll{}, 10)
-			if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+			if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 				t.Errorf("%v: %v", indices, err)
 			}
-			if !s1.NoIndex || !s2.NoIndex || !s3.NoIndex || len(caps)+len(found) != 0 {
+			if !s1.NoIndex || !s2.NoIndex || !s3.NoIndex || !s6.NoIndex || len(caps)+len(found) != 0 {
 				t.Errorf("%v: search %v count %v group %v; %v %v", indices, s1.NoIndex, s2.NoIndex, s3.NoIndex, caps, found)
 			}
 		}
@@ -630,9 +635,11 @@ func TestAnIndexThatNeverSawADocument(t *testing.T) {
 		name := index(t, c, prefix+"full", 1, `{"@timestamp":{"type":"date"}}`)
 		put(t, c, name, `1: {"@timestamp":"2024-02-22T10:00:00Z"}`, `2: {"@timestamp":"2024-02-22T10:00:00Z"}`)
 		all := []string{prefix + "*"}
-		hits, _, err := search(t.Context(), c, esq.Search{Indices: all, Query: esq.MatchAll{}, Time: "@timestamp"})
-		if err != nil || len(hits) != 2 {
-			t.Errorf("found %d, %v; want 2", len(hits), err)
+		for _, many := range []bool{false, true} {
+			hits, _, err := search(t.Context(), c, esq.Search{Indices: all, Query: esq.MatchAll{}, Time: "@timestamp", Many: many})
+			if err != nil || len(hits) != 2 {
+				t.Errorf("found %d, %v; want 2", len(hits), err)
+			}
 		}
 		found, err := c.Find(t.Context(), all, esq.MatchAll{}, 0)
 		if err != nil || len(found) != 2 {

@@ -18,40 +18,100 @@ import (
 // parts of it found could not be told from two documents.
 func (c *Cluster) Group(ctx context.Context, g Grouping, yield func(Group) error) (Stats, error) {
 	var stats Stats
-	op := describe("group", g.Indices)
-	if n := len(c.dialect.limits.parts(orAll(g.Query))); n > 1 {
-		return stats, &ResponseError{Op: op, Status: 400, Type: "too_many_clauses", Reason: fmt.Sprintf(
-			"the query has %d conditions, more than the %d that are safe in a grouping", leaves(g.Query), c.dialect.limits.clauses)}
+	q, err := c.grouping(g, &stats, yield)
+	if err == nil {
+		err = c.carryOut(ctx, q)
 	}
-	p, err := c.openPIT(ctx, op, g.Indices, &stats)
-	if err != nil || p == nil {
-		return stats, err
+	return stats, err
+}
+
+func (c *Cluster) grouping(by Grouping, stats *Stats, yield func(Group) error) (inquiry, error) {
+	op := describe("group", by.Indices)
+	parts := c.dialect.limits.parts(orAll(by.Query))
+	if n := len(parts); n > 1 {
+		return inquiry{}, &ResponseError{Op: op, Status: 400, Type: "too_many_clauses", Reason: fmt.Sprintf(
+			"the query has %d conditions, more than the %d that are safe in a grouping", leaves(by.Query), c.dialect.limits.clauses)}
 	}
-	defer p.close(ctx)
-	groups := grouping{pit: p, by: g, size: c.dialect.limits.groups}
-	groups.query = c.dialect.limits.parts(orAll(g.Query))[0]
-	for more := true; more; {
-		var page []Group
-		if page, more, err = groups.next(ctx); err != nil {
-			return stats, err
-		}
-		for _, group := range page {
-			stats.Hits++
-			if err := yield(group); err != nil {
-				return stats, err
+	g := grouping{op: op, by: by, query: parts[0], size: c.dialect.limits.groups, stats: stats, yield: yield}
+	first := g.body(nil)
+	return inquiry{
+		op: op, indices: by.Indices, stats: stats, first: &first,
+		settle: func(answer *searchAnswer) (bool, error) {
+			page, after, err := g.read(answer)
+			if err != nil || after != nil {
+				return false, err
 			}
-		}
-	}
-	return stats, nil
+			return true, g.hand(page)
+		},
+		pages: func(ctx context.Context) error { return g.walk(ctx, c) },
+	}, nil
 }
 
 // A grouping reads the pages of a composite aggregation.
 type grouping struct {
-	pit   *pit
+	op    string
 	by    Grouping
 	query Query
 	size  int
-	after json.RawMessage
+	stats *Stats
+	yield func(Group) error
+}
+
+// walk hands over the groups of all pages.
+func (g *grouping) walk(ctx context.Context, c *Cluster) error {
+	p, err := c.openPIT(ctx, g.op, g.by.Indices, g.stats)
+	if err != nil || p == nil {
+		return err
+	}
+	defer p.close(ctx)
+	var after json.RawMessage
+	for more := true; more; more = after != nil {
+		answer, err := p.search(ctx, g.body(after))
+		if err != nil {
+			return err
+		}
+		if answer.Shards.Total == 0 {
+			g.stats.NoIndex = true
+			return nil
+		}
+		var page []Group
+		if page, after, err = g.read(&answer); err != nil {
+			return err
+		}
+		if err := g.hand(page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *grouping) hand(page []Group) error {
+	for _, group := range page {
+		g.stats.Hits++
+		if err := g.yield(group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// single says that there is one group, of everything.
+func (g *grouping) single() bool { return len(g.by.By) == 0 && g.by.Every == 0 }
+
+// body asks for the page after a place; nil for the first one.
+func (g *grouping) body(after json.RawMessage) searchBody {
+	if g.single() {
+		return searchBody{Query: g.query, TotalHits: true, Aggs: g.bounds()}
+	}
+	composite := object{"size": g.size, "sources": g.sources()}
+	if after != nil {
+		composite["after"] = after
+	}
+	groups := object{"composite": composite}
+	if bounds := g.bounds(); bounds != nil {
+		groups["aggs"] = bounds
+	}
+	return searchBody{Query: g.query, Aggs: object{"groups": groups}}
 }
 
 // bounds are the aggregations for a group's first and last time.
@@ -65,27 +125,12 @@ func (g *grouping) bounds() object {
 	}
 }
 
-// next returns the next page and whether there may be another.
-func (g *grouping) next(ctx context.Context) (page []Group, more bool, err error) {
-	if len(g.by.By) == 0 && g.by.Every == 0 {
-		page, err = g.all(ctx)
-		return page, false, err
-	}
-	composite := object{"size": g.size, "sources": g.sources()}
-	if g.after != nil {
-		composite["after"] = g.after
-	}
-	groups := object{"composite": composite}
-	if bounds := g.bounds(); bounds != nil {
-		groups["aggs"] = bounds
-	}
-	answer, err := g.pit.search(ctx, searchBody{Query: g.query, Aggs: object{"groups": groups}})
-	if err != nil {
-		return nil, false, err
-	}
-	if answer.Shards.Total == 0 {
-		g.pit.cost.NoIndex = true
-		return nil, false, nil
+// read returns a page, and the place after which there may be more; nil at the
+// end.
+func (g *grouping) read(answer *searchAnswer) (page []Group, after json.RawMessage, err error) {
+	if g.single() {
+		page, err = g.all(answer)
+		return page, nil, err
 	}
 	var found struct {
 		Groups *struct {
@@ -94,24 +139,25 @@ func (g *grouping) next(ctx context.Context) (page []Group, more bool, err error
 		} `json:"groups"`
 	}
 	if err := decodeExact(answer.Aggregations, &found); err != nil {
-		return nil, false, fmt.Errorf("%s: read groups: %w", g.pit.op, err)
+		return nil, nil, fmt.Errorf("%s: read groups: %w", g.op, err)
 	}
 	if found.Groups == nil {
-		return nil, false, &PartialError{Op: g.pit.op, Reason: "the answer holds no groups"}
+		return nil, nil, &PartialError{Op: g.op, Reason: "the answer holds no groups"}
 	}
 	for _, b := range found.Groups.Buckets {
 		group, err := b.group(len(g.by.By), g.by.Every > 0)
 		if err != nil {
-			return nil, false, fmt.Errorf("%s: read group: %w", g.pit.op, err)
+			return nil, nil, fmt.Errorf("%s: read group: %w", g.op, err)
 		}
 		page = append(page, group)
 	}
-	more = len(page) >= g.size
-	if more && len(found.Groups.After) == 0 {
-		return nil, false, &PartialError{Op: g.pit.op, Reason: "the engine does not say where its groups go on"}
+	if len(page) < g.size {
+		return page, nil, nil
 	}
-	g.after = found.Groups.After
-	return page, more, nil
+	if len(found.Groups.After) == 0 {
+		return nil, nil, &PartialError{Op: g.op, Reason: "the engine does not say where its groups go on"}
+	}
+	return page, found.Groups.After, nil
 }
 
 // sources are named by their place, since two of them may be of one field.
@@ -132,19 +178,15 @@ func (g *grouping) sources() []object {
 const stretchKey = "stretch"
 
 // all is the one group of everything, for a grouping by nothing.
-func (g *grouping) all(ctx context.Context) ([]Group, error) {
-	answer, err := g.pit.search(ctx, searchBody{Query: g.query, TotalHits: true, Aggs: g.bounds()})
-	if err != nil {
-		return nil, err
-	}
-	n, err := answer.total(g.pit.op)
+func (g *grouping) all(answer *searchAnswer) ([]Group, error) {
+	n, err := answer.total(g.op)
 	if err != nil || n == 0 {
 		return nil, err
 	}
 	var b bucket
 	if len(answer.Aggregations) > 0 {
 		if err := decodeExact(answer.Aggregations, &b); err != nil {
-			return nil, fmt.Errorf("%s: read group: %w", g.pit.op, err)
+			return nil, fmt.Errorf("%s: read group: %w", g.op, err)
 		}
 	}
 	b.Count = n

@@ -79,9 +79,8 @@ func (s *shards) whole(op string) error {
 	return nil
 }
 
-// search sends one search request and refuses an answer that is not whole.
-// Without indices the body's point in time says where to look.
-func (c *Cluster) search(ctx context.Context, op string, indices []string, body searchBody, cost *Stats, answer *searchAnswer) error {
+// written is the body as the engine takes it.
+func (c *Cluster) written(op string, body searchBody) ([]byte, error) {
 	if body.Source == nil {
 		body.Source = false
 	}
@@ -90,7 +89,17 @@ func (c *Cluster) search(ctx context.Context, op string, indices []string, body 
 	}
 	content, err := marshal(body)
 	if err != nil {
-		return fmt.Errorf("%s: write query: %w", op, err)
+		return nil, fmt.Errorf("%s: write query: %w", op, err)
+	}
+	return content, nil
+}
+
+// search sends one search request and refuses an answer that is not whole.
+// Without indices the body's point in time says where to look.
+func (c *Cluster) search(ctx context.Context, op string, indices []string, body searchBody, cost *Stats, answer *searchAnswer) error {
+	content, err := c.written(op, body)
+	if err != nil {
+		return err
 	}
 	return c.send(ctx, op, indices, content, body.Aggs != nil, cost, answer)
 }
@@ -110,6 +119,11 @@ func (c *Cluster) send(ctx context.Context, op string, indices []string, content
 	if err != nil {
 		return err
 	}
+	return c.whole(op, body, cost, answer)
+}
+
+// whole notes what an answer took, and refuses one that is not about everything.
+func (c *Cluster) whole(op string, body searchBody, cost *Stats, answer *searchAnswer) error {
 	cost.Took += time.Duration(answer.Took) * time.Millisecond
 	if answer.TimedOut {
 		return &PartialError{Op: op, Reason: "the engine ran into its time-out"}
@@ -120,28 +134,35 @@ func (c *Cluster) send(ctx context.Context, op string, indices []string, content
 	return answer.Shards.whole(op)
 }
 
-// Search calls yield for every hit of every page of one point in time. Times
-// are compared to the millisecond, since an index may hold them as date and
-// another as date_nanos. Documents without a time come last and are counted in
-// the answer's Broken.
+// Search calls yield for every hit, of one page if that holds all, else of every
+// page of one point in time. Times are compared to the millisecond, since an
+// index may hold them as date and another as date_nanos. Documents without a
+// time come last and are counted in the answer's Broken.
 func (c *Cluster) Search(ctx context.Context, s Search, yield func(Hit) error) (Stats, error) {
+	var stats Stats
+	err := c.carryOut(ctx, c.searching(s, &stats, yield))
+	return stats, err
+}
+
+func (c *Cluster) searching(s Search, stats *Stats, yield func(Hit) error) inquiry {
 	w := walk{
-		op: describeSearch(s), indices: s.Indices, query: s.Query, limit: s.Limit,
-		first: c.pages.first, sort: c.sortBy(s.Time), source: false,
+		op: describeSearch(s), indices: s.Indices, query: s.Query, limit: s.Limit, many: s.Many,
+		first: c.pages.first, source: false,
+	}
+	if s.Time != "" {
+		w.order = []any{byTime(s.Time)}
 	}
 	if len(s.Fields) > 0 || s.Time != "" {
 		w.source = object{"includes": sourcePaths(s)}
 	}
-	var stats Stats
-	err := c.walk(ctx, w, &stats, func(h *hit) error {
-		out, err := hitOf(s, h, &stats)
+	return c.inquire(w, stats, func(h *hit) error {
+		out, err := hitOf(s, h, stats)
 		if err != nil {
 			return fmt.Errorf("%s: %s/%s: %w", w.op, h.Index, h.ID, err)
 		}
 		stats.Hits++
 		return yield(out)
 	})
-	return stats, err
 }
 
 func describeSearch(s Search) string {
@@ -150,13 +171,6 @@ func describeSearch(s Search) string {
 		op += " by " + s.Time
 	}
 	return op
-}
-
-func (c *Cluster) sortBy(field string) []any {
-	if field == "" {
-		return c.dialect.tieBreaker
-	}
-	return append([]any{byTime(field)}, c.dialect.tieBreaker...)
 }
 
 func byTime(field string) object {
@@ -223,26 +237,34 @@ func noTimeReason(field string, source map[string]any) string {
 // Count returns how many documents match.
 func (c *Cluster) Count(ctx context.Context, indices []string, q Query) (int64, Stats, error) {
 	var stats Stats
-	op := describe("count", indices)
-	if len(indices) == 0 {
-		stats.NoIndex = true
-		return 0, stats, nil
+	var count int64
+	err := c.carryOut(ctx, c.counting(indices, q, &stats, func(n int64) error { count = n; return nil }))
+	return count, stats, err
+}
+
+func (c *Cluster) counting(indices []string, query Query, stats *Stats, yield func(int64) error) inquiry {
+	q := inquiry{op: describe("count", indices), indices: indices, stats: stats, nothing: func() error { return yield(0) }}
+	parts := c.dialect.limits.parts(orAll(query))
+	if len(parts) == 1 {
+		q.first = &searchBody{Query: parts[0], TotalHits: true}
 	}
-	parts := c.dialect.limits.parts(orAll(q))
-	if len(parts) > 1 {
-		// The parts overlap, so their counts cannot be added up.
+	q.settle = func(answer *searchAnswer) (bool, error) {
+		n, err := answer.total(q.op)
+		if err != nil {
+			return false, err
+		}
+		return true, yield(n)
+	}
+	// The parts overlap, so their counts cannot be added up.
+	q.pages = func(ctx context.Context) error {
 		n := int64(0)
-		w := walk{op: op, indices: indices, query: q, first: c.pages.most, sort: c.dialect.tieBreaker, source: false}
-		err := c.walk(ctx, w, &stats, func(*hit) error { n++; return nil })
-		return n, stats, err
+		w := walk{op: q.op, indices: indices, query: query, first: c.pages.most, source: false}
+		if err := c.walk(ctx, w, stats, func(*hit) error { n++; return nil }); err != nil {
+			return err
+		}
+		return yield(n)
 	}
-	var answer searchAnswer
-	if err := c.search(ctx, op, indices, searchBody{Query: parts[0], TotalHits: true}, &stats, &answer); err != nil {
-		return 0, stats, err
-	}
-	stats.NoIndex = answer.Shards.Total == 0
-	n, err := answer.total(op)
-	return n, stats, err
+	return q
 }
 
 // total returns the exact number of matches.
@@ -267,15 +289,15 @@ func (c *Cluster) Find(ctx context.Context, indices []string, q Query, limit int
 	var found []Document
 	w := walk{
 		op: describe("find in", indices), indices: indices, query: q, limit: max(limit, 0),
-		first: min(c.pages.first, 100), sort: c.dialect.tieBreaker, source: true, seqNo: true,
+		first: min(c.pages.first, 100), source: true, seqNo: true,
 	}
-	err := c.walk(ctx, w, &stats, func(h *hit) error {
+	err := c.carryOut(ctx, c.inquire(w, &stats, func(h *hit) error {
 		found = append(found, Document{
 			Ref: Ref{Index: h.Index, ID: h.ID}, Found: true,
 			SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm, Source: h.Source,
 		})
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 )
 
-var everything = esq.Search{Indices: []string{"i"}, Query: esq.MatchAll{}, Time: "t"}
+// everything is asked page by page.
+var everything = esq.Search{Indices: []string{"i"}, Query: esq.MatchAll{}, Time: "t", Many: true}
 
 func TestAnswersThatAreNotWhole(t *testing.T) {
 	good := page(2, 1, 2)
@@ -110,7 +111,7 @@ func TestPages(t *testing.T) {
 		c := f.open(t)
 		c.SetPages(2)
 		hits, stats, err := search(t.Context(), c, esq.Search{
-			Indices: []string{"logs-*", "a b"}, Query: esq.Term{Field: "x", Value: esq.Str("<&>")}, Time: "t",
+			Indices: []string{"logs-*", "a b"}, Query: esq.Term{Field: "x", Value: esq.Str("<&>")}, Time: "t", Many: true,
 			Fields: []esq.Field{{Path: "e.Address", Where: map[string]string{"Type": "ip"}}, {Path: "t"}, {Path: "n"}},
 		})
 		must(t, err)
@@ -258,8 +259,10 @@ func TestPartsAreMerged(t *testing.T) {
 }
 
 func TestGroupAsks(t *testing.T) {
-	f := fake{script: []reply{{body: `{"_shards":{"total":1,"successful":1},"hits":{"hits":[]},"aggregations":{"groups":{"after_key":{"0":"a","1":null},
-		"buckets":[{"key":{"0":"a","1":null},"doc_count":2,"first":{"value":1.767225600001E12},"last":{"value":null}}]}}}`},
+	first := reply{body: `{"_shards":{"total":1,"successful":1},"hits":{"hits":[]},"aggregations":{"groups":{"after_key":{"0":"a","1":null},
+		"buckets":[{"key":{"0":"a","1":null},"doc_count":2,"first":{"value":1.767225600001E12},"last":{"value":null}}]}}}`}
+	// A full page may not be the last: all are read again, of one moment.
+	f := fake{script: []reply{first, first,
 		{body: `{"_shards":{"total":1,"successful":1},"hits":{"hits":[]},"aggregations":{"groups":{"buckets":[]}}}`}}}
 	c := f.open(t)
 	c.SetPages(1)
@@ -271,8 +274,8 @@ func TestGroupAsks(t *testing.T) {
 	want := `{"groups":{"aggs":{"first":{"min":{"field":"t"}},"last":{"max":{"field":"t"}}},` +
 		`"composite":{"after":{"0":"a","1":null},"size":1,"sources":[` +
 		`{"0":{"terms":{"field":"a","missing_bucket":true,"order":"asc"}}},{"1":{"terms":{"field":"b","missing_bucket":true,"order":"asc"}}}]}}}`
-	if diff := cmp.Diff(want, member(t, f.asked[1].Body, "aggs")); diff != "" {
-		t.Error(diff)
+	if diff := cmp.Diff(want, member(t, f.asked[2].Body, "aggs")); diff != "" || f.opened != 1 || f.closed != 1 {
+		t.Errorf("%d points in time opened, %d closed %s", f.opened, f.closed, diff)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -34,14 +35,21 @@ type walk struct {
 	op      string
 	indices []string
 	query   Query
-	sort    []any // ends with the dialect's tie-breaker
+	order   []any // without the dialect's tie-breaker; none: any order
 	source  any   // what _source asks for
 	seqNo   bool
-	first   int // the size of the first page
-	limit   int // 0 for all
+	first   int  // the size of the first page
+	limit   int  // 0 for all
+	many    bool // expects more than a page
 }
 
-// walk visits the documents in the order of w.sort. A query that goes out in
+// page is the first page of part of the query.
+func (w walk) page(part Query) searchBody {
+	return searchBody{Size: w.first, Query: part, Sort: w.order, Source: w.source, SeqNo: w.seqNo, TotalHits: true}
+}
+
+// walk visits the documents in their order, and then in that of the dialect's
+// tie-breaker. A query that goes out in
 // parts is as many walks over one point in time, merged: what several parts
 // found has the same place in the order and is visited once.
 func (c *Cluster) walk(ctx context.Context, w walk, stats *Stats, visit func(*hit) error) error {
@@ -86,9 +94,9 @@ func newCursor(p *pit, w walk, q Query, siblings int) *cursor {
 	if w.limit > 0 {
 		first = min(first, w.limit)
 	}
-	return &cursor{pit: p, pages: pages, total: -1, limit: int64(w.limit), body: searchBody{
-		Size: first, Query: q, Sort: w.sort, Source: w.source, SeqNo: w.seqNo, TotalHits: true,
-	}}
+	body := w.page(q)
+	body.Size, body.Sort = first, slices.Concat(w.order, p.c.dialect.tieBreaker)
+	return &cursor{pit: p, pages: pages, total: -1, limit: int64(w.limit), body: body}
 }
 
 // peek returns the hit in front, or nil at the end. The end is where as many
@@ -123,9 +131,9 @@ func (k *cursor) fetch(ctx context.Context) error {
 	k.page = answer.Hits.Hits
 	k.seen += int64(len(k.page))
 	if k.seen > k.total || len(k.page) == 0 && k.seen < k.total {
-		return &PartialError{Op: k.pit.op, Reason: fmt.Sprintf("the pages brought %d of %d hits", k.seen, k.total)}
+		return incomplete(k.pit.op, k.seen, k.total)
 	}
-	if err := k.sources(); err != nil {
+	if err := sourced(k.pit.op, k.body.Source, k.page); err != nil {
 		return err
 	}
 	if len(k.page) > 0 {
@@ -139,12 +147,16 @@ func (k *cursor) fetch(ctx context.Context) error {
 	return nil
 }
 
-// sources refuses hits without the source that was asked for: their index does
+func incomplete(op string, seen, total int64) error {
+	return &PartialError{Op: op, Reason: fmt.Sprintf("the pages brought %d of %d hits", seen, total)}
+}
+
+// sourced refuses hits without the source that was asked for: their index does
 // not keep it, and a document would pass for an empty one.
-func (k *cursor) sources() error {
-	for i := range k.page {
-		if k.body.Source != false && len(k.page[i].Source) == 0 {
-			return &PartialError{Op: k.pit.op, Reason: "index " + k.page[i].Index + " keeps no _source"}
+func sourced(op string, asked any, page []hit) error {
+	for i := range page {
+		if asked != false && len(page[i].Source) == 0 {
+			return &PartialError{Op: op, Reason: "index " + page[i].Index + " keeps no _source"}
 		}
 	}
 	return nil

@@ -20,6 +20,11 @@ type Searcher interface {
 	Count(ctx context.Context, indices []string, q Query) (int64, Stats, error)
 	// Group calls yield for every group of the matches, in the order of the keys.
 	Group(ctx context.Context, g Grouping, yield func(Group) error) (Stats, error)
+	// Ask puts several questions at once and hands over their answers in their
+	// order, each as if it had been asked by itself. The stats are parallel to the
+	// questions; what they took together is in the first. The error is a
+	// [*QuestionError].
+	Ask(ctx context.Context, questions []Question) ([]Stats, error)
 	// FieldCaps returns what the indices know of the fields, by field name.
 	// A field that no index maps is absent from the answer.
 	FieldCaps(ctx context.Context, indices, fields []string) (map[string]FieldCap, error)
@@ -32,6 +37,8 @@ type Search struct {
 	Time    string  // the date field that orders the hits; documents without it come last
 	Fields  []Field // what to read of each document
 	Limit   int     // stop after so many hits; 0 for all
+	// Many says that more hits are expected than one answer should hold.
+	Many bool
 }
 
 // Field names the values to read from a document's source. The path's objects

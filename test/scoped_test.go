@@ -41,12 +41,20 @@ func (s scoped) query(q esq.Query) esq.Query {
 
 // Search implements [esq.Searcher].
 func (s scoped) Search(ctx context.Context, q esq.Search, yield func(esq.Hit) error) (esq.Stats, error) {
+	return s.Searcher.Search(ctx, s.search(q), s.unscoped(yield))
+}
+
+func (s scoped) search(q esq.Search) esq.Search {
 	q.Indices, q.Query = s.indices(q.Indices), s.query(q.Query)
-	return s.Searcher.Search(ctx, q, func(h esq.Hit) error {
+	return q
+}
+
+func (s scoped) unscoped(yield func(esq.Hit) error) func(esq.Hit) error {
+	return func(h esq.Hit) error {
 		h.Index = strings.TrimPrefix(h.Index, s.prefix)
 		h.ID = strings.TrimPrefix(h.ID, s.scope+":")
 		return yield(h)
-	})
+	}
 }
 
 // Count implements [esq.Searcher].
@@ -56,8 +64,28 @@ func (s scoped) Count(ctx context.Context, indices []string, q esq.Query) (int64
 
 // Group implements [esq.Searcher].
 func (s scoped) Group(ctx context.Context, g esq.Grouping, yield func(esq.Group) error) (esq.Stats, error) {
+	return s.Searcher.Group(ctx, s.group(g), yield)
+}
+
+func (s scoped) group(g esq.Grouping) esq.Grouping {
 	g.Indices, g.Query = s.indices(g.Indices), s.query(g.Query)
-	return s.Searcher.Group(ctx, g, yield)
+	return g
+}
+
+// Ask implements [esq.Searcher].
+func (s scoped) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	inner := make([]esq.Question, len(questions))
+	for i, q := range questions {
+		switch {
+		case q.Search != nil:
+			inner[i].Search = &esq.Asking{Search: s.search(q.Search.Search), Yield: s.unscoped(q.Search.Yield)}
+		case q.Count != nil:
+			inner[i].Count = &esq.Counting{Indices: s.indices(q.Count.Indices), Query: s.query(q.Count.Query), Yield: q.Count.Yield}
+		case q.Group != nil:
+			inner[i].Group = &esq.Sorting{Grouping: s.group(q.Group.Grouping), Yield: q.Group.Yield}
+		}
+	}
+	return s.Searcher.Ask(ctx, inner)
 }
 
 // FieldCaps implements [esq.Searcher].

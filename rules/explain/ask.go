@@ -143,3 +143,8 @@ func (Fields) Count(context.Context, []string, esq.Query) (int64, esq.Stats, err
 func (Fields) Group(context.Context, esq.Grouping, func(esq.Group) error) (esq.Stats, error) {
 	return esq.Stats{NoIndex: true}, nil
 }
+
+// Ask implements [esq.Searcher].
+func (f Fields) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, f, questions)
+}

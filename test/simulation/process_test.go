@@ -240,6 +240,11 @@ func (p *process) Group(ctx context.Context, g esq.Grouping, yield func(esq.Grou
 	return stats, failure
 }
 
+// Ask implements [esq.Searcher]: each question may fail by itself.
+func (p *process) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, p, questions)
+}
+
 // FieldCaps implements [esq.Searcher].
 func (p *process) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
 	kind, err := p.fault(ctx, fmt.Sprintf("field caps %v", indices), nil)
