@@ -108,7 +108,7 @@ func (c *Cluster) askTogether(ctx context.Context, list []inquiry, open []int, o
 			f := answers[n].failure(list[i].op, c.transport.secrets)
 			switch {
 			case f == nil:
-				outcomes[i] = outcome{&answers[n].searchAnswer, c.whole(list[i].op, *list[i].first, list[i].stats, &answers[n].searchAnswer)}
+				outcomes[i] = outcome{&answers[n].searchAnswer, c.whole(list[i].op, list[i].first.Aggs != nil, list[i].stats, &answers[n].searchAnswer)}
 			default:
 				outcomes[i].err = f.err
 				if f.retryable(false) {

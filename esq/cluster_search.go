@@ -119,11 +119,11 @@ func (c *Cluster) send(ctx context.Context, op string, indices []string, content
 	if err != nil {
 		return err
 	}
-	return c.whole(op, body, cost, answer)
+	return c.whole(op, groups, cost, answer)
 }
 
 // whole notes what an answer took, and refuses one that is not about everything.
-func (c *Cluster) whole(op string, body searchBody, cost *Stats, answer *searchAnswer) error {
+func (c *Cluster) whole(op string, groups bool, cost *Stats, answer *searchAnswer) error {
 	cost.Took += time.Duration(answer.Took) * time.Millisecond
 	if answer.TimedOut {
 		return &PartialError{Op: op, Reason: "the engine ran into its time-out"}

@@ -49,52 +49,74 @@ type SourceArrivals struct {
 // slice or up to the rule's lateness before it.
 func (r *Rule) Arrivals(ctx context.Context, eng esq.Searcher, slice Window) (*Arrivals, error) {
 	s := newSearcher(eng, r)
+	var questions batch
+	asked, err := s.askArrivals(ctx, &questions, slice)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.put(ctx, questions); err != nil {
+		return nil, err
+	}
+	if err := s.countLate(ctx, asked, slice); err != nil {
+		return nil, err
+	}
 	out := &Arrivals{}
+	for _, a := range asked {
+		out.add(a.SourceArrivals, a.bearing)
+	}
+	out.Stats, out.Warnings = s.stats, s.warnings
+	return out, nil
+}
+
+// arriving is one source as a stage asks what it brought.
+type arriving struct {
+	SourceArrivals
+	f       *fetch
+	src     *source
+	query   esq.Query
+	bearing time.Duration
+}
+
+// askArrivals asks what each source became searchable with, for each stage and
+// of all that it may accept, and of each source once what nobody finds.
+func (s *searcher) askArrivals(ctx context.Context, questions *batch, slice Window) ([]*arriving, error) {
+	var all []*arriving
+	ask := func(a *arriving, accepts func(esq.Query, *source, map[string]esq.FieldCap) esq.Query) error {
+		caps, err := s.fieldCaps(ctx, a.f, a.src)
+		if err != nil {
+			return err
+		}
+		a.query = accepts(s.rule.arrived(a.src, caps, slice), a.src, caps)
+		a.Stage, a.Source = a.f.stage.id, a.src.name
+		if a.f.stage.view != nil {
+			a.View = a.f.stage.view.name
+		}
+		s.askBounds(questions, a)
+		all = append(all, a)
+		return nil
+	}
 	checked := map[*source]bool{}
-	for _, stage := range r.plan.stages {
-		f := &fetch{stage: stage, users: r.users}
+	for _, stage := range s.rule.plan.stages {
+		f, bearing := &fetch{stage: stage, users: s.rule.users}, s.rule.bearing(stage)
 		for _, src := range stage.sources {
-			a, err := s.sourceArrivals(ctx, f, src, slice, f.and)
-			if err != nil {
+			if err := ask(&arriving{f: f, src: src, bearing: bearing}, f.and); err != nil {
 				return nil, err
 			}
-			out.add(a, r.bearing(stage))
 			for _, p := range src.parts {
-				a, err := s.sourceArrivals(ctx, f, p.source, slice, p.and)
-				if err != nil {
+				if err := ask(&arriving{f: f, src: p.source, bearing: bearing + p.within}, p.and); err != nil {
 					return nil, err
 				}
-				out.add(a, r.bearing(stage)+p.within)
 			}
 			if checked[src] {
 				continue
 			}
 			checked[src] = true
 			for _, each := range src.everything() {
-				if err := s.checkTimes(ctx, stage, each, slice); err != nil {
-					return nil, err
-				}
+				s.checkTimes(questions, stage, each, slice)
 			}
 		}
 	}
-	out.Stats, out.Warnings = s.stats, s.warnings
-	return out, nil
-}
-
-// sourceArrivals asks what became searchable of a source, of all that accepts
-// says it may bring.
-func (s *searcher) sourceArrivals(ctx context.Context, f *fetch, src *source, slice Window,
-	accepts func(esq.Query, *source, map[string]esq.FieldCap) esq.Query) (SourceArrivals, error) {
-	caps, err := s.fieldCaps(ctx, f, src)
-	if err != nil {
-		return SourceArrivals{}, err
-	}
-	q := accepts(s.rule.arrived(src, caps, slice), src, caps)
-	a, err := s.arrivals(ctx, f, src, q)
-	if err != nil {
-		return a, err
-	}
-	return a, s.countLate(ctx, &a, f, src, q, slice)
+	return all, nil
 }
 
 // bearing is how far from a stage's event an alert without any event of its own
@@ -153,41 +175,38 @@ func isDate(c esq.FieldCap) bool {
 	return len(c.Types) > 0 && !slices.ContainsFunc(c.Types, func(t string) bool { return t != "date" && t != "date_nanos" })
 }
 
-// arrivals counts what a source brought and bounds its time.
-func (s *searcher) arrivals(ctx context.Context, f *fetch, src *source, q esq.Query) (SourceArrivals, error) {
-	a := SourceArrivals{Stage: f.stage.id, Source: src.name}
-	if f.stage.view != nil {
-		a.View = f.stage.view.name
-	}
-	stats, err := s.engine.Group(ctx, esq.Grouping{Indices: src.index, Query: esq.And(q, esq.Exists{Field: src.time}), Time: src.time}, func(g esq.Group) error {
+// askBounds asks how much a source brought, and for the bounds of its time.
+func (s *searcher) askBounds(questions *batch, a *arriving) {
+	grouping := esq.Grouping{Indices: a.src.index, Query: esq.And(a.query, esq.Exists{Field: a.src.time}), Time: a.src.time}
+	questions.add(esq.Question{Group: &esq.Sorting{Grouping: grouping, Yield: func(g esq.Group) error {
 		a.Count, a.First, a.Last = g.Count, g.First, g.Last
 		return nil
+	}}}, func(stats esq.Stats) { a.NoIndex = stats.NoIndex },
+		"ask what arrived for stage %s in %s", a.f.stage.id, s.sourceName(a.f.stage, a.src))
+	questions.then = append(questions.then, func(context.Context) error {
+		if a.NoIndex {
+			s.warn("%s: no index matches %s", s.sourceName(a.f.stage, a.src), strings.Join(a.src.index, ", "))
+		}
+		return nil
 	})
-	if err != nil {
-		return a, fmt.Errorf("ask what arrived for stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
-	}
-	s.note(stats)
-	if a.NoIndex = stats.NoIndex; a.NoIndex {
-		s.warn("%s: no index matches %s", s.sourceName(f.stage, src), strings.Join(src.index, ", "))
-	}
-	return a, nil
 }
 
 // countLate counts the arrivals that happened longer before than the rule
 // expects. They are evaluated like all others.
-func (s *searcher) countLate(ctx context.Context, a *SourceArrivals, f *fetch, src *source, arrived esq.Query, slice Window) error {
+func (s *searcher) countLate(ctx context.Context, asked []*arriving, slice Window) error {
 	before := slice.From.Add(-s.rule.Lateness)
-	if a.Count == 0 || !a.First.Before(before) {
-		return nil
+	var questions batch
+	for _, a := range asked {
+		if a.Count == 0 || !a.First.Before(before) {
+			continue
+		}
+		late := esq.And(a.query, esq.Range{Field: a.src.time, LT: isoValue(before.UnixMilli())})
+		questions.add(esq.Question{Count: &esq.Counting{Indices: a.src.index, Query: late, Yield: func(n int64) error {
+			a.Late = n
+			return nil
+		}}}, nil, "count late documents in %s", s.sourceName(a.f.stage, a.src))
 	}
-	late := esq.And(arrived, esq.Range{Field: src.time, LT: isoValue(before.UnixMilli())})
-	n, stats, err := s.engine.Count(ctx, src.index, late)
-	if err != nil {
-		return fmt.Errorf("count late documents in %s: %w", s.sourceName(f.stage, src), err)
-	}
-	s.note(stats)
-	a.Late = n
-	return nil
+	return s.put(ctx, questions)
 }
 
 // withoutTime accepts the documents of a slice that have no time to be found by.
@@ -201,25 +220,27 @@ func (s *source) withoutTime(slice Window) esq.Query {
 
 // checkTimes warns of documents that no run can ever find, because they have
 // no time to be found by.
-func (s *searcher) checkTimes(ctx context.Context, st *stage, src *source, slice Window) error {
+func (s *searcher) checkTimes(questions *batch, st *stage, src *source, slice Window) {
 	q := src.withoutTime(slice)
-	n, stats, err := s.engine.Count(ctx, src.index, q)
-	if err != nil {
-		return fmt.Errorf("count documents without a time in %s: %w", s.sourceName(st, src), err)
-	}
-	s.note(stats)
-	if n == 0 {
+	var n int64
+	questions.add(esq.Question{Count: &esq.Counting{Indices: src.index, Query: q, Yield: func(count int64) error {
+		n = count
 		return nil
-	}
-	var examples []string
-	stats, err = s.engine.Search(ctx, esq.Search{Indices: src.index, Query: q, Time: src.time, Limit: maxBroken}, func(h esq.Hit) error {
-		examples = append(examples, h.Index+"/"+h.ID)
+	}}}, nil, "count documents without a time in %s", s.sourceName(st, src))
+	questions.then = append(questions.then, func(ctx context.Context) error {
+		if n == 0 {
+			return nil
+		}
+		var examples []string
+		stats, err := s.engine.Search(ctx, esq.Search{Indices: src.index, Query: q, Time: src.time, Limit: maxBroken}, func(h esq.Hit) error {
+			examples = append(examples, h.Index+"/"+h.ID)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("find documents without a time in %s: %w", s.sourceName(st, src), err)
+		}
+		s.note(stats)
+		s.warn("%s: %d documents have no usable %s and cannot be found: %s", s.sourceName(st, src), n, src.time, strings.Join(examples, ", "))
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("find documents without a time in %s: %w", s.sourceName(st, src), err)
-	}
-	s.note(stats)
-	s.warn("%s: %d documents have no usable %s and cannot be found: %s", s.sourceName(st, src), n, src.time, strings.Join(examples, ", "))
-	return nil
 }

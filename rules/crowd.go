@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -32,14 +31,18 @@ func (s *searcher) focus(ctx context.Context, f *fetch) (some bool, err error) {
 		return true, nil
 	}
 	c := &crowd{length: g.window.Milliseconds(), counts: map[string]*counted{}, unknown: map[int64]int64{}}
+	var questions batch
 	for _, src := range f.stage.sources {
-		if err := s.countCrowd(ctx, f, src, c); err != nil {
-			var refused *esq.ResponseError
-			if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
-				return true, nil // what the engine does not count is fetched whole
-			}
-			return false, fmt.Errorf("count for stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
+		if err := s.countCrowd(ctx, &questions, f, src, c); err != nil {
+			return false, err
 		}
+	}
+	if err := s.put(ctx, questions); err != nil {
+		var refused *esq.ResponseError
+		if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+			return true, nil // what the engine does not count is fetched whole
+		}
+		return false, err
 	}
 	keys, times := c.dense(g.atLeast)
 	if len(times) == 0 {
@@ -61,38 +64,34 @@ func (s span) within(from, to int64) span {
 	return s
 }
 
-// countCrowd counts a source's documents.
-func (s *searcher) countCrowd(ctx context.Context, f *fetch, src *source, c *crowd) error {
+// countCrowd asks how many documents of a source there are.
+func (s *searcher) countCrowd(ctx context.Context, questions *batch, f *fetch, src *source, c *crowd) error {
 	caps, err := s.fieldCaps(ctx, f, src)
 	if err != nil {
 		return err
 	}
-	group := func(q esq.Query, by []string, each func(esq.Group)) error {
-		grouping := esq.Grouping{Indices: src.index, Query: q, By: by, Time: src.time, Every: f.stage.group.window}
-		stats, err := s.engine.Group(ctx, grouping, func(g esq.Group) error {
-			each(g)
-			return nil
-		})
-		s.note(stats)
-		return err
+	group := func(q esq.Query, by []string, each func(esq.Group)) {
+		questions.add(esq.Question{Group: &esq.Sorting{
+			Grouping: esq.Grouping{Indices: src.index, Query: q, By: by, Time: src.time, Every: f.stage.group.window},
+			Yield:    func(g esq.Group) error { each(g); return nil },
+		}}, nil, "count for stage %s in %s", f.stage.id, s.sourceName(f.stage, src))
 	}
 	unknown := func(g esq.Group) { c.unknown[c.stretch(g)] += g.Count }
 	query := f.query(src, caps)
 	k, ok := f.keys(src, caps)
 	if !ok {
-		return group(query, nil, unknown)
+		group(query, nil, unknown)
+		return nil
 	}
 	var cut []esq.Query // a value that is not in the index may be the one that counts
 	for _, field := range k.fields {
 		cut = append(cut, esq.Term{Field: "_ignored", Value: esq.Str(field)})
 	}
-	if err := group(esq.And(query, esq.Not(esq.Or(cut...))), k.fields, func(g esq.Group) { c.add(k.combination(g.Key), g) }); err != nil {
-		return err
+	group(esq.And(query, esq.Not(esq.Or(cut...))), k.fields, func(g esq.Group) { c.add(k.combination(g.Key), g) })
+	if len(cut) > 0 {
+		group(esq.And(query, esq.Or(cut...)), nil, unknown)
 	}
-	if len(cut) == 0 {
-		return nil
-	}
-	return group(esq.And(query, esq.Or(cut...)), nil, unknown)
+	return nil
 }
 
 // keys are the fields by which the engine can tell the combinations of a

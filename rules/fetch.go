@@ -245,7 +245,7 @@ func (c column) sourceWords(v esq.Value, fold bool) ([]esq.Value, bool) {
 	return words, true
 }
 
-// asked is a source as a stage asks it: stages of one view read other columns.
+// asked is a source as a stage asks it.
 type asked struct {
 	stage  *stage
 	source *source
@@ -255,8 +255,9 @@ type asked struct {
 type searcher struct {
 	engine   esq.Searcher
 	rule     *Rule
-	caps     map[asked]map[string]esq.FieldCap
-	observe  func(Asked) // nil: nobody wants to know
+	caps     map[string]map[string]esq.FieldCap // by the text of the indices
+	counted  map[asked]int64                    // how much there is without the neighbours
+	observe  func(Asked)                        // nil: nobody wants to know
 	stats    esq.Stats
 	warnings []string
 	unknown  []UserMisses
@@ -266,7 +267,7 @@ type searcher struct {
 }
 
 func newSearcher(eng esq.Searcher, r *Rule) searcher {
-	return searcher{engine: eng, rule: r, caps: map[asked]map[string]esq.FieldCap{}, unfound: unfound{}}
+	return searcher{engine: eng, rule: r, caps: map[string]map[string]esq.FieldCap{}, counted: map[asked]int64{}, unfound: unfound{}}
 }
 
 func (s *searcher) warn(format string, args ...any) {
@@ -280,22 +281,39 @@ func (s *searcher) note(stats esq.Stats) {
 	s.stats.Add(stats)
 }
 
-// fieldCaps asks once per stage, source and run what the fields are.
+// fieldCaps asks once per run what the fields of some indices are: at once all
+// fields that any stage reads there.
 func (s *searcher) fieldCaps(ctx context.Context, f *fetch, src *source) (map[string]esq.FieldCap, error) {
-	if caps, ok := s.caps[asked{f.stage, src}]; ok {
-		return caps, nil
+	indices := strings.Join(src.index, ",")
+	caps, known := s.caps[indices]
+	if !known {
+		var err error
+		if caps, err = s.askFields(ctx, src.index, withObjects(s.rule.fieldsIn(src.index, f.columns(src)))); err != nil {
+			return nil, fmt.Errorf("ask for the fields of %s: %w", s.sourceName(f.stage, src), err)
+		}
+		s.caps[indices] = caps
 	}
-	caps, err := s.engine.FieldCaps(ctx, src.index, withObjects(f.columns(src)))
-	if err != nil {
-		return nil, fmt.Errorf("ask for the fields of %s: %w", s.sourceName(f.stage, src), err)
-	}
-	s.stats.Requests++
 	if c, ok := caps[src.time]; ok && !slices.Contains(c.Types, "date") && !slices.Contains(c.Types, "date_nanos") {
 		return nil, fmt.Errorf("%s: %s is mapped as %s, and only a date can be searched by time; mend the mapping, or name another field with time = in the view",
 			s.sourceName(f.stage, src), src.time, strings.Join(c.Types, ", "))
 	}
-	s.caps[asked{f.stage, src}] = caps
 	return caps, nil
+}
+
+// fieldsIn adds to fields what any stage reads of the same indices.
+func (r *Rule) fieldsIn(indices, fields []string) []string {
+	for _, stage := range r.plan.stages {
+		f := &fetch{stage: stage}
+		for _, src := range stage.sources {
+			for _, each := range src.everything() {
+				if slices.Equal(each.index, indices) {
+					fields = append(fields, f.columns(each)...)
+				}
+			}
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }
 
 func (s *searcher) sourceName(st *stage, src *source) string {
@@ -305,84 +323,132 @@ func (s *searcher) sourceName(st *stage, src *source) string {
 	return "view " + st.view.name + ", source " + src.name
 }
 
-// count estimates how many documents the engine would hand over.
-func (s *searcher) count(ctx context.Context, f *fetch) (int64, error) {
-	var total int64
-	for _, src := range f.stage.sources {
-		caps, err := s.fieldCaps(ctx, f, src)
-		if err != nil {
-			return 0, err
+// count estimates how many documents the engine would hand over for each of
+// some fetches.
+func (s *searcher) count(ctx context.Context, list []*fetch) (totals []int64, err error) {
+	totals = make([]int64, len(list))
+	var questions batch
+	for i, f := range list {
+		for _, src := range f.stage.sources {
+			caps, err := s.fieldCaps(ctx, f, src)
+			if err != nil {
+				return nil, err
+			}
+			q := f.query(src, caps)
+			questions.add(esq.Question{Count: &esq.Counting{Indices: src.index, Query: q, Yield: func(n int64) error {
+				totals[i] += n
+				s.counted[asked{f.stage, src}] = n
+				s.asked(f, src, Asked{Count: true, Search: esq.Search{Indices: src.index, Query: q}, Answer: n})
+				return nil
+			}}}, nil, "count stage %s in %s", f.stage.id, s.sourceName(f.stage, src))
 		}
-		q := f.query(src, caps)
-		n, stats, err := s.engine.Count(ctx, src.index, q)
-		if err != nil {
-			return 0, fmt.Errorf("count stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
-		}
-		s.note(stats)
-		s.asked(f, src, Asked{Count: true, Search: esq.Search{Indices: src.index, Query: q}, Answer: n})
-		total += n
 	}
-	return total, nil
+	return totals, s.put(ctx, questions)
 }
 
 // events fetches what the stage accepts.
 func (s *searcher) events(ctx context.Context, f *fetch) (accepted []*event, fetched int64, err error) {
-	for _, src := range f.stage.sources {
+	var questions batch
+	gathered := make([]*gathering, len(f.stage.sources))
+	rows := 0
+	for i, src := range f.stage.sources {
 		caps, err := s.fieldCaps(ctx, f, src)
 		if err != nil {
 			return nil, 0, err
 		}
-		fill, mapping := newFiller(f.users, f.stage), f.mapping(src, caps)
-		var misses UserMisses
-		keep := func(e *event) {
-			unknown := fill.fill(e)
-			if f.accepts(e) && !s.keptOut(f.stage, e) {
-				accepted = append(accepted, e)
-				misses.note(unknown, 1)
-			}
-		}
-		var incomplete []*event
-		n, err := s.read(ctx, f, src, f.ask(f.time.query(src.time), mapping), func(e *event) error {
-			if len(src.parts) == 0 {
-				keep(e)
-			} else if f.mayAccept(e) {
-				incomplete = append(incomplete, e)
-			}
-			if len(accepted)+len(incomplete) > s.rule.MaxRows {
+		g := &gathering{s: s, f: f, src: src, caps: caps, mapping: f.mapping(src, caps), fill: newFiller(f.users, f.stage)}
+		gathered[i] = g
+		s.askFor(&questions, f, src, caps, f.ask(f.time.query(src.time), g.mapping), func(e *event) error {
+			rows += g.take(e)
+			if rows > s.rule.MaxRows {
 				return &TooManyRowsError{Stage: f.stage.id, Max: s.rule.MaxRows}
 			}
 			return nil
-		})
-		fetched += n
+		}, &fetched)
+	}
+	if err := s.put(ctx, questions); err != nil {
+		return nil, 0, err
+	}
+	for _, g := range gathered {
+		n, err := g.finish(ctx)
 		if err != nil {
 			return nil, 0, err
 		}
-		if n, err = s.complete(ctx, f, src, incomplete); err != nil {
-			return nil, 0, err
-		}
 		fetched += n
-		for _, e := range incomplete {
-			keep(e)
-		}
-		if mapping.looked {
-			if misses, err = s.misses(ctx, f, src, caps); err != nil {
-				return nil, 0, err
-			}
-		}
-		s.missed(f.stage, src, misses)
+		accepted = append(accepted, g.accepted...)
 	}
 	return accepted, fetched, nil
 }
 
+// gathering is the events of one source for a fetch.
+type gathering struct {
+	s          *searcher
+	f          *fetch
+	src        *source
+	caps       map[string]esq.FieldCap
+	mapping    *sourceColumns
+	fill       *filler
+	misses     UserMisses
+	accepted   []*event
+	incomplete []*event // whose parts are still to come
+}
+
+// take returns how many rows more there may be by the event.
+func (g *gathering) take(e *event) int {
+	if len(g.src.parts) == 0 {
+		before := len(g.accepted)
+		g.keep(e)
+		return len(g.accepted) - before
+	}
+	if !g.f.mayAccept(e) {
+		return 0
+	}
+	g.incomplete = append(g.incomplete, e)
+	return 1
+}
+
+func (g *gathering) keep(e *event) {
+	unknown := g.fill.fill(e)
+	if g.f.accepts(e) && !g.s.keptOut(g.f.stage, e) {
+		g.accepted = append(g.accepted, e)
+		g.misses.note(unknown, 1)
+	}
+}
+
+// finish brings the parts of the events, and says whom the user map misses.
+func (g *gathering) finish(ctx context.Context) (fetched int64, err error) {
+	if fetched, err = g.s.complete(ctx, g.f, g.src, g.incomplete); err != nil {
+		return 0, err
+	}
+	for _, e := range g.incomplete {
+		g.keep(e)
+	}
+	if g.mapping.looked {
+		if g.misses, err = g.s.misses(ctx, g.f, g.src, g.caps); err != nil {
+			return 0, err
+		}
+	}
+	g.s.missed(g.f.stage, g.src, g.misses)
+	return fetched, nil
+}
+
 // read hands over the documents of a source that match, oldest first.
 func (s *searcher) read(ctx context.Context, f *fetch, src *source, q esq.Query, yield func(*event) error) (fetched int64, err error) {
-	read := newReader(f.stage, src)
 	caps, err := s.fieldCaps(ctx, f, src)
 	if err != nil {
 		return 0, err
 	}
-	search := esq.Search{Indices: src.index, Query: q, Time: src.time, Fields: read.fields}
-	stats, err := s.engine.Search(ctx, search, func(h esq.Hit) error {
+	var questions batch
+	s.askFor(&questions, f, src, caps, q, yield, &fetched)
+	return fetched, s.put(ctx, questions)
+}
+
+// askFor asks for the documents of a source that match; fetched is raised by how
+// many they are.
+func (s *searcher) askFor(questions *batch, f *fetch, src *source, caps map[string]esq.FieldCap, q esq.Query, yield func(*event) error, fetched *int64) {
+	read := newReader(f.stage, src)
+	search := esq.Search{Indices: src.index, Query: q, Time: src.time, Fields: read.fields, Many: s.many(f, src)}
+	questions.add(esq.Question{Search: &esq.Asking{Search: search, Yield: func(h esq.Hit) error {
 		e, ok := read.event(h)
 		if !ok {
 			s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
@@ -390,11 +456,17 @@ func (s *searcher) read(ctx context.Context, f *fetch, src *source, q esq.Query,
 		}
 		s.unfound.note(read, s.sourceName(f.stage, src), h, caps)
 		return yield(e)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("search stage %s in %s: %w", f.stage.id, s.sourceName(f.stage, src), err)
-	}
-	s.note(stats)
-	s.asked(f, src, Asked{Search: search, Answer: stats.Hits})
-	return stats.Hits, nil
+	}}}, func(stats esq.Stats) {
+		*fetched += stats.Hits
+		s.asked(f, src, Asked{Search: search, Answer: stats.Hits})
+	}, "search stage %s in %s", f.stage.id, s.sourceName(f.stage, src))
+}
+
+// fewAtMost is how many documents are taken to fit into one answer.
+const fewAtMost = 1000
+
+// many reports whether a source is known to bring more than one answer holds.
+// Where neighbours narrow the question nobody knows.
+func (s *searcher) many(f *fetch, src *source) bool {
+	return len(f.narrow) == 0 && s.counted[asked{f.stage, src}] > fewAtMost
 }

@@ -332,3 +332,8 @@ within = "soon"
 		}
 	}
 }
+
+// Ask implements [esq.Searcher].
+func (f failing) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, f, questions)
+}

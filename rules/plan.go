@@ -225,16 +225,22 @@ func (e *evaluation) fetchAbsent(ctx context.Context) (whole bool, err error) {
 // cannot be asked yet; an absent one and a rule of one stage need not be.
 func (e *evaluation) counts(ctx context.Context) ([]int64, error) {
 	counts := make([]int64, len(e.stages))
+	var places []int
+	var fetches []*fetch
 	for i, s := range e.stages {
 		counts[i] = math.MaxInt64
 		if len(e.stages) == 1 || len(s.sets) > 0 || s.absent {
 			continue
 		}
-		n, err := e.search.count(ctx, &fetch{stage: s, time: e.search.rule.widened(s, e.time), users: e.search.rule.users})
-		if err != nil {
-			return nil, err
-		}
-		counts[i] = n
+		places = append(places, i)
+		fetches = append(fetches, &fetch{stage: s, time: e.search.rule.widened(s, e.time), users: e.search.rule.users})
+	}
+	totals, err := e.search.count(ctx, fetches)
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range places {
+		counts[i] = totals[k]
 	}
 	return counts, nil
 }

@@ -317,3 +317,8 @@ func (u unnarrowed) Search(ctx context.Context, s esq.Search, yield func(esq.Hit
 func (u unnarrowed) Count(ctx context.Context, indices []string, _ esq.Query) (int64, esq.Stats, error) {
 	return u.Engine.Count(ctx, indices, esq.MatchAll{})
 }
+
+// Ask implements [esq.Searcher].
+func (u unnarrowed) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, u, questions)
+}

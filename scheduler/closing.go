@@ -57,7 +57,7 @@ func (v *visit) judge(ctx context.Context, w rules.Window) (*rules.Result, error
 	if v.rule.Absent {
 		w.Closed = v.closing.after
 	}
-	result, err := v.evaluate(ctx, v.bound, v.engine, w)
+	result, err := v.evaluate(ctx, v.bound, v.search, w)
 	if err == nil {
 		for _, p := range result.Pending {
 			v.closing.pending[p.ID] = true

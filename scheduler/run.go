@@ -91,11 +91,12 @@ func (r runner) search(ctx context.Context, t *Turn, sum *RuleSummary, rule *rul
 	until := todo[len(todo)-1].To
 	var failed error
 	var covered *Report
+	search := rules.RememberFields(r.engine)
 	for i, w := range todo {
 		if w.From.Before(w.To) && e.Covered.has(w) {
 			continue // someone else was faster
 		}
-		v := &visit{runner: r, rule: rule, slice: w, until: until, now: now, last: last && i == len(todo)-1, first: i == 0, entry: e}
+		v := &visit{runner: r, rule: rule, slice: w, until: until, now: now, last: last && i == len(todo)-1, first: i == 0, entry: e, search: search}
 		report := v.run(ctx)
 		e = v.entry
 		r.note(ctx, t, sum, report, e)

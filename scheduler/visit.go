@@ -23,6 +23,9 @@ type visit struct {
 	last  bool // of a replay: whatever the engine shows is looked at
 	first bool // of a turn: runs that may have gone astray are looked after
 	entry entry
+	// search answers for the documents of sources; it remembers their fields for
+	// as long as the turn lasts.
+	search esq.Searcher
 
 	ticket   int64
 	closing  closing
@@ -86,7 +89,7 @@ func (v *visit) work(ctx context.Context) error {
 		return err
 	}
 	asked := rules.Window{From: v.slice.From.Add(-v.rule.Settle), To: v.slice.To}
-	arrived, err := v.arrivals(ctx, v.bound, v.engine, asked)
+	arrived, err := v.arrivals(ctx, v.bound, v.search, asked)
 	if err != nil {
 		return fmt.Errorf("ask what arrived: %w", err)
 	}

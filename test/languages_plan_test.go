@@ -256,3 +256,8 @@ func TestPlannedQueriesOnClusters(t *testing.T) {
 		}
 	})
 }
+
+// Ask implements [esq.Searcher].
+func (r *recorder) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, r, questions)
+}

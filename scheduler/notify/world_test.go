@@ -227,3 +227,8 @@ func (f *faulty) Bulk(ctx context.Context, ops []esq.Write, refresh bool) ([]esq
 	}
 	return f.Engine.Bulk(ctx, ops, refresh)
 }
+
+// Ask implements [esq.Searcher].
+func (f *faulty) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, f, questions)
+}
