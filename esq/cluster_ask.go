@@ -83,7 +83,6 @@ func (c *Cluster) together(ctx context.Context, list []inquiry) []outcome {
 	}
 	for some := range slices.Chunk(open, maxTogether) {
 		if allowed := c.askTogether(ctx, list, some, outcomes); !allowed {
-			c.apart.Store(true)
 			break
 		}
 	}
@@ -97,6 +96,9 @@ func (c *Cluster) askTogether(ctx context.Context, list []inquiry, open []int, o
 		answers, err := c.multiSearch(ctx, list, open)
 		var refusal *ResponseError
 		if errors.As(err, &refusal) && refusal.Status == http.StatusForbidden {
+			if !c.apart.Swap(true) {
+				c.transport.log.WarnContext(ctx, "questions go out one by one, since the user may not put several in one request", "err", err)
+			}
 			return false
 		}
 		if err != nil {

@@ -62,6 +62,7 @@ const (
 	mayConnect      ability = iota // ask the cluster what it is
 	maySearch                      // search, count, group, page through a point in time
 	mayAskFields                   // ask how fields are indexed
+	mayAskTogether                 // put several questions in one request
 	mayGet                         // read documents by their ids
 	mayWrite                       // write documents by their ids
 	mayDelete                      // delete documents by their ids
@@ -95,7 +96,7 @@ func (n Names) uses(sources []string) []use {
 	return []use{
 		{
 			RunRole, "runs rules: stitch run, once, coverage, replay", []ability{mayConnect}, []reach{
-				{sources, []ability{maySearch, mayAskFields}},
+				{sources, []ability{maySearch, mayAskFields, mayAskTogether}},
 				{alerts, []ability{maySearch, mayGet, mayWrite, mayMakeIndex, mayAddFields, mayListIndices}},
 				{runs, []ability{maySearch, mayWrite, mayDelete, mayMakeIndex, mayListIndices, mayDeleteIndex}},
 				{state, []ability{maySearch, mayGet, mayWrite, mayDelete, mayInspect}},
@@ -147,6 +148,7 @@ func wordsOf(family string) (words, error) {
 			mayConnect:      {cluster: []string{"cluster:monitor/main"}},
 			maySearch:       {index: []string{"read"}},
 			mayAskFields:    {index: []string{"read"}},
+			mayAskTogether:  {index: []string{"read"}},
 			mayGet:          {index: []string{"read"}},
 			mayWrite:        {index: []string{"index"}},
 			mayDelete:       {index: []string{"delete"}},
@@ -165,6 +167,7 @@ func wordsOf(family string) (words, error) {
 			mayConnect:      {cluster: []string{"cluster:monitor/main"}},
 			maySearch:       {index: []string{"indices:data/read/search", "indices:data/read/point_in_time/create", "indices:data/read/point_in_time/delete"}},
 			mayAskFields:    {index: []string{"indices:data/read/field_caps"}},
+			mayAskTogether:  {cluster: []string{"indices:data/read/msearch"}},
 			mayGet:          {cluster: []string{"indices:data/read/mget"}, index: []string{"indices:data/read/mget[shard]"}},
 			mayWrite:        {cluster: []string{"indices:data/write/bulk"}, index: []string{"indices:data/write/bulk[s]", "indices:data/write/index"}},
 			mayDelete:       {cluster: []string{"indices:data/write/bulk"}, index: []string{"indices:data/write/bulk[s]", "indices:data/write/delete"}},

@@ -221,6 +221,9 @@ func runs(t *testing.T, p place, user string) error {
 	if err := leads(t, p, c); err != nil {
 		return err
 	}
+	if err := pages(t, c, append(slices.Clone(p.sources), p.kept()...)); err != nil {
+		return err
+	}
 	if list, err := p.listed(t, c); err != nil || !lists(list, p.names.AlertIndex(p.now)) || !lists(list, p.names.RunIndex(p.now)) {
 		return errors.Join(fmt.Errorf("months %v: not all are seen", list), err, p.unread(t, c))
 	}
@@ -360,6 +363,21 @@ func leads(t *testing.T, p place, c *esq.Cluster) error {
 	return log.err()
 }
 
+// kept is what stitch writes into.
+func (p place) kept() []string {
+	return []string{p.names.AlertPattern(), p.names.RunPattern(), p.names.State()}
+}
+
+// pages reads more than one answer holds, as of one moment.
+func pages(t *testing.T, c *esq.Cluster, indices []string) error {
+	var errs []error
+	for _, index := range indices {
+		_, err := c.Search(t.Context(), esq.Search{Indices: []string{index}, Many: true}, func(esq.Hit) error { return nil })
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // bootstraps prepares a cluster, and does so again where an older stitch has
 // been.
 func bootstraps(t *testing.T, p place, user string) error {
@@ -392,6 +410,9 @@ func bootstraps(t *testing.T, p place, user string) error {
 func looks(t *testing.T, p place, user string) error {
 	c, log, err := p.connect(t, user)
 	if err != nil {
+		return err
+	}
+	if err := pages(t, c, p.kept()); err != nil {
 		return err
 	}
 	alerts := []string{p.names.AlertPattern()}
