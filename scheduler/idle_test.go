@@ -122,6 +122,10 @@ func (y *house) Group(ctx context.Context, g esq.Grouping, yield func(esq.Group)
 	return y.documents.Group(ctx, g, yield)
 }
 
+func (y *house) Ask(ctx context.Context, questions []esq.Question) ([]esq.Stats, error) {
+	return esq.AskEach(ctx, y, questions)
+}
+
 func (y *house) FieldCaps(ctx context.Context, indices, fields []string) (map[string]esq.FieldCap, error) {
 	_ = y.note("fields")
 	caps, err := y.documents.FieldCaps(ctx, indices, fields)
