@@ -102,27 +102,83 @@ func (s storedLedgers) inherit(ctx context.Context, r *rules.Rule) (entry, error
 	return entry{}, s.checkNew(ctx, r)
 }
 
-// ledgersOf accepts the ledgers of all versions of a rule.
-func ledgersOf(rule string) esq.Query {
-	return esq.And(esq.Term{Field: "kind", Value: esq.Str("ledger")}, esq.Term{Field: "rule.id", Value: esq.Str(rule)})
+// ledgersOf accepts the ledgers of all versions of rules.
+func ledgersOf(rules ...string) esq.Query {
+	return esq.And(esq.Term{Field: "kind", Value: esq.Str("ledger")}, idsAmong(rules))
+}
+
+func idsAmong(rules []string) esq.Query {
+	if len(rules) == 1 {
+		return esq.Term{Field: "rule.id", Value: esq.Str(rules[0])}
+	}
+	values := make([]esq.Value, len(rules))
+	for i, id := range rules {
+		values[i] = esq.Str(id)
+	}
+	return esq.Terms{Field: "rule.id", Values: values}
 }
 
 // checkNew fails if a rule without a ledger has run.
 func (s storedLedgers) checkNew(ctx context.Context, r *rules.Rule) error {
-	ran, err := s.store.Find(ctx, []string{s.names.RunPattern()}, esq.And(
-		esq.Term{Field: "rule.id", Value: esq.Str(r.ID)}, esq.Term{Field: "replay", Value: esq.Boolean(false)}), 1)
+	traces, err := s.traces(ctx, r.ID)
 	if err != nil {
-		return fmt.Errorf("look for run records: %w", err)
+		return err
 	}
-	wrote, err := s.store.Find(ctx, []string{s.names.AlertPattern()}, esq.And(
-		esq.Term{Field: "rule.id", Value: esq.Str(r.ID)}, esq.Exists{Field: "stitch.ticket"}), 1)
-	if err != nil {
-		return fmt.Errorf("look for alerts: %w", err)
-	}
-	if len(ran)+len(wrote) > 0 {
+	if traces {
 		return fmt.Errorf("read ledger: %w", &StateError{Document: stateName(s.ref(r)), Reason: "is missing, though the rule has run"})
 	}
 	return nil
+}
+
+// traces reports whether some of the rules have left run records or alerts.
+func (s storedLedgers) traces(ctx context.Context, rules ...string) (bool, error) {
+	ran, err := s.store.Find(ctx, []string{s.names.RunPattern()}, esq.And(
+		idsAmong(rules), esq.Term{Field: "replay", Value: esq.Boolean(false)}), 1)
+	if err != nil {
+		return false, fmt.Errorf("look for run records: %w", err)
+	}
+	wrote, err := s.store.Find(ctx, []string{s.names.AlertPattern()}, esq.And(
+		idsAmong(rules), esq.Exists{Field: "stitch.ticket"}), 1)
+	if err != nil {
+		return false, fmt.Errorf("look for alerts: %w", err)
+	}
+	return len(ran)+len(wrote) > 0, nil
+}
+
+// beginAll begins the ledgers of rules that have none, if none of them has ever
+// been known, and returns those that it has stored.
+func (s storedLedgers) beginAll(ctx context.Context, list []*rules.Rule, now time.Time) (map[*rules.Rule]entry, error) {
+	ids := make([]string, len(list))
+	for i, r := range list {
+		ids[i] = r.ID
+	}
+	older, err := s.store.Find(ctx, []string{s.names.State()}, ledgersOf(ids...), 1)
+	if err != nil || len(older) > 0 {
+		return nil, wrap("look for older ledgers", err)
+	}
+	if traces, err := s.traces(ctx, ids...); err != nil || traces {
+		return nil, err
+	}
+	ledgers, ops := make([]ledger, len(list)), make([]esq.Write, len(list))
+	for i, r := range list {
+		ledgers[i] = begin(r, now)
+		source, err := encodeLedger(nameOf(r), &ledgers[i], now, s.by)
+		if err != nil {
+			return nil, fmt.Errorf("write ledgers: %w", err)
+		}
+		ops[i] = esq.Write{Ref: s.ref(r), Create: true, Source: source}
+	}
+	outcomes, err := s.store.Bulk(ctx, ops, true)
+	if err != nil || len(outcomes) != len(ops) {
+		return nil, wrap("write ledgers", err)
+	}
+	begun := map[*rules.Rule]entry{}
+	for i, o := range outcomes {
+		if succeeded(o) {
+			begun[list[i]] = entry{ledger: ledgers[i], stored: &esq.Document{Ref: ops[i].Ref, Found: true, SeqNo: o.SeqNo, PrimaryTerm: o.PrimaryTerm}}
+		}
+	}
+	return begun, nil
 }
 
 // maxAttempts is how often something is tried again because someone else wrote

@@ -237,10 +237,10 @@ func (h holding) with() entry {
 // until is how far it was looked in vain; zero if it was not.
 func (h holding) until() time.Time { return later(h.storing.To, h.vain.To) }
 
-// prefetch reads the ledgers of rules with one request. What there is none of
-// is left to the rule's first turn.
-func (h *holdings) prefetch(ctx context.Context, book storedLedgers, set []*rules.Rule) error {
-	if h == nil {
+// prefetch reads the ledgers of rules with one request, and begins those of all
+// new rules with a few. What fails is left to each rule's first turn.
+func (h *holdings) prefetch(ctx context.Context, book storedLedgers, set []*rules.Rule, now time.Time) error {
+	if h == nil || len(set) == 0 {
 		return nil
 	}
 	refs := make([]esq.Ref, len(set))
@@ -251,11 +251,13 @@ func (h *holdings) prefetch(ctx context.Context, book storedLedgers, set []*rule
 	if err != nil || len(docs) != len(refs) {
 		return wrap("read ledgers", err)
 	}
+	var missing []*rules.Rule
 	for i, rule := range set {
 		for _, asked := range rule.FieldsAsked() {
 			h.basis.want(asked)
 		}
 		if !docs[i].Found {
+			missing = append(missing, rule)
 			continue
 		}
 		// One that cannot be used is the turn's to complain of.
@@ -263,5 +265,12 @@ func (h *holdings) prefetch(ctx context.Context, book storedLedgers, set []*rule
 			h.keep(rule, e)
 		}
 	}
-	return nil
+	if len(missing) < 2 {
+		return nil // a turn does the same
+	}
+	begun, err := book.beginAll(ctx, missing, now)
+	for rule, e := range begun {
+		h.keep(rule, e)
+	}
+	return err
 }

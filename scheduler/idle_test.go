@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -304,6 +305,36 @@ func checkIdleRecords(t *testing.T, y *house, rules, runs int) {
 	if len(idle) != rules {
 		t.Errorf("records of %d rules, not %d", len(idle), rules)
 	}
+}
+
+func TestNewRulesBeginTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newHouse()
+		set := doors(t, "a", "b", "c")
+		_, stop := y.running(t, scheduler.Options{Rules: set})
+		time.Sleep(time.Second)
+		// The ledgers; those of older versions, records and alerts; new ledgers; the
+		// fields, and whether there is an index; a question each.
+		want := []string{"get", "find", "find", "find", "bulk", "fields", "presence", "presence", "presence", "presence"}
+		if diff := cmp.Diff(want, y.taken()); diff != "" {
+			t.Errorf("calls until three new rules have run (-want +got):\n%s", diff)
+		}
+		stop()
+		// One of which there are traces, and no ledger, holds up nobody.
+		for name := range y.under("detections-stitch.state") {
+			if index, id, _ := strings.Cut(name, "/"); strings.HasPrefix(id, "ledger-") && !strings.Contains(id, "-c-") {
+				y.remove(esq.Ref{Index: index, ID: id})
+			}
+		}
+		time.Sleep(time.Minute)
+		sum := once(t, scheduler.New(scheduler.Options{Rules: set, Engine: y}))
+		var state *scheduler.StateError
+		for _, r := range sum.Rules {
+			if lost := r.Rule.ID != "c"; lost != errors.As(r.Err, &state) {
+				t.Errorf("rule %s: %v", r.Rule.ID, r.Err)
+			}
+		}
+	})
 }
 
 func TestOnceStoresAllAtOnce(t *testing.T) {

@@ -161,7 +161,7 @@ func (r runner) storeNowAndThen(ctx, work context.Context) {
 // itself.
 func (r runner) prepare(ctx context.Context) {
 	set, _ := r.rules.get()
-	if err := r.held.prefetch(ctx, storedLedgers{r.engine, r.names, r.version}, set); err != nil && ctx.Err() == nil {
+	if err := r.held.prefetch(ctx, storedLedgers{r.engine, r.names, r.version}, set, r.present()); err != nil && ctx.Err() == nil {
 		r.log.LogAttrs(ctx, slog.LevelDebug, "ledgers not read at once, each turn reads its own", slog.Any("err", err))
 	}
 }
