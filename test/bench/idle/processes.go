@@ -36,7 +36,6 @@ type life struct {
 	missed         int
 	cpu            float64 // seconds, of the steady time
 	steady         time.Duration
-	firstCPU       float64 // until every rule has run
 }
 
 // processes measures processes with more and more rules, each started anew with
