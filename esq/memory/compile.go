@@ -116,7 +116,7 @@ func (c *compiler) boolean(q esq.BoolQuery) (matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	should, err := c.all(q.Should)
+	should, err := c.either(q)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +135,46 @@ func (c *compiler) boolean(q esq.BoolQuery) (matcher, error) {
 		}
 		return reaches(least, should, d, r) && !slices.ContainsFunc(not, func(m matcher) bool { return m(d, r) })
 	}, nil
+}
+
+// either compiles what of a query should hold. Where one is enough, folded texts
+// of one field are looked up together.
+func (c *compiler) either(q esq.BoolQuery) ([]matcher, error) {
+	ms, err := c.all(q.Should)
+	if err != nil || q.MinimumShouldMatch > 1 || len(ms) < 4 {
+		return ms, err
+	}
+	sets := map[string]map[string]bool{}
+	var kept []matcher
+	for i, part := range q.Should {
+		term, is := part.(esq.Term)
+		f, ok := c.field(term.Field)
+		if !is || !ok || !term.CaseInsensitive || f.typ != Keyword && f.typ != Flattened {
+			kept = append(kept, ms[i])
+			continue
+		}
+		set := sets[term.Field]
+		if set == nil {
+			set = map[string]bool{}
+			sets[term.Field] = set
+			kept = append(kept, f.any(f.findable(func(text string) bool { return among(set, text) })))
+		}
+		set[string(appendFolded(nil, wordOf(term.Value)))] = true
+	}
+	return kept, nil
+}
+
+// among looks a text up in a set of folded ones.
+func among(set map[string]bool, text string) bool {
+	var short [96]byte
+	return set[string(appendFolded(short[:0], text))]
+}
+
+func appendFolded(to []byte, text string) []byte {
+	for i := range len(text) {
+		to = append(to, foldByte(text[i]))
+	}
+	return to
 }
 
 // reaches reports whether at least so many of ms hold.

@@ -15,6 +15,9 @@ func dateOf(kind leafKind, text string) (ms int64, ok bool) {
 		return 0, false
 	}
 	if kind == leafString {
+		if ms, ok := usualTime(text); ok {
+			return ms, true
+		}
 		t, err := parseTime(text, false, time.UTC)
 		if err == nil {
 			return t.UnixMilli(), true
@@ -24,6 +27,38 @@ func dateOf(kind leafKind, text string) (ms int64, ok bool) {
 		return t.UnixMilli(), err == nil
 	}
 	return epochMillis(text, kind == leafNumber)
+}
+
+// usualTime reads "2006-01-02T15:04:05Z", perhaps with milliseconds, as nearly
+// all documents have it; of the days that not every month has, it knows nothing.
+func usualTime(text string) (ms int64, ok bool) {
+	const form = "dddd-dd-ddTdd:dd:dd.dddZ"
+	if len(text) == 20 && text[19] == 'Z' {
+		text, ok = text[:19], true
+	} else if len(text) != len(form) || text[19] != '.' || text[23] != 'Z' {
+		return 0, false
+	}
+	for i := range len(text) {
+		if c := text[i]; form[i] == 'd' && (c < '0' || c > '9') || form[i] != 'd' && c != form[i] {
+			return 0, false
+		}
+	}
+	number := func(from, to int) (n int) {
+		for _, c := range []byte(text[from:to]) {
+			n = n*10 + int(c-'0')
+		}
+		return n
+	}
+	if !ok {
+		ms = int64(number(20, 23))
+	}
+	year, month, day := number(0, 4), number(5, 7), number(8, 10)
+	hour, minute, second := number(11, 13), number(14, 16), number(17, 19)
+	if month < 1 || month > 12 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
+		return 0, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	return t.UnixMilli() + ms, true
 }
 
 func notDigit(r rune) bool { return r < '0' || r > '9' }

@@ -60,6 +60,9 @@ func (e *Engine) index(name string) *index {
 	ix := e.indices[name]
 	if ix == nil {
 		ix = newIndex(name, e.names, e.types)
+		if e.narrow != nil {
+			ix.lasting = e.narrow.lasting
+		}
 		e.indices[name] = ix
 	}
 	return ix

@@ -85,8 +85,10 @@ type index struct {
 	docs   []*document
 	seq    int64
 
-	sorting sync.Mutex           // guards sorted, which searches fill
-	sorted  map[string]*timeline // by date field; dropped when docs change
+	sorting  sync.Mutex           // guards what searches fill
+	sorted   map[string]*timeline // by date field; dropped when docs change
+	repeated repeated             // dropped when docs change
+	lasting  map[string]bool      // conditions that will be asked again and again
 }
 
 func newIndex(indexName string, n *names, t types) *index {
@@ -143,7 +145,15 @@ func (ix *index) place(d *document) {
 		ix.docs = append(ix.docs, d)
 	}
 	ix.byID[d.id] = d
-	clear(ix.sorted)
+	ix.changed()
+}
+
+// changed forgets what was computed of the documents.
+func (ix *index) changed() {
+	if len(ix.sorted) > 0 || ix.repeated.seen != nil || ix.repeated.selections != nil {
+		clear(ix.sorted)
+		ix.repeated = repeated{}
+	}
 }
 
 // take takes a document away.
@@ -153,7 +163,7 @@ func (ix *index) take(d *document) esq.Outcome {
 	ix.docs[d.place].place = d.place
 	ix.docs = slices.Delete(ix.docs, end, end+1)
 	delete(ix.byID, d.id)
-	clear(ix.sorted)
+	ix.changed()
 	ix.seq++
 	return esq.Outcome{Status: http.StatusOK, SeqNo: ix.seq - 1, PrimaryTerm: primaryTerm}
 }
@@ -180,11 +190,18 @@ func (d *document) text(l leaf) string {
 
 // of returns the leaves of a field.
 func (r *record) of(id fieldID) []leaf {
-	from, found := slices.BinarySearchFunc(r.leaves, id, func(l leaf, id fieldID) int { return int(l.field) - int(id) })
-	if !found {
+	from, to := 0, len(r.leaves)
+	for from < to {
+		if middle := int(uint(from+to) >> 1); r.leaves[middle].field < id {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	if from == len(r.leaves) || r.leaves[from].field != id {
 		return nil
 	}
-	to := from + 1
+	to = from + 1
 	for to < len(r.leaves) && r.leaves[to].field == id {
 		to++
 	}
@@ -195,8 +212,8 @@ func (r *record) of(id fieldID) []leaf {
 // without a date last.
 type timeline struct {
 	docs   []*document
-	times  []int64 // of the first docs: milliseconds, ascending
-	broken []brokenDocument
+	times  []int64          // of the first docs: milliseconds, ascending
+	broken []brokenDocument // the others, if these are all documents of the index
 	// several is whether some document has more than one value in the field.
 	// Then its place does not tell in which periods it lies.
 	several bool
@@ -222,19 +239,24 @@ type brokenDocument struct {
 	why string
 }
 
-// by returns the documents in the order of a date field, then of their ids.
+// by returns all documents in the order of a date field, then of their ids.
 func (ix *index) by(field string) *timeline {
 	ix.sorting.Lock()
 	defer ix.sorting.Unlock()
 	if t := ix.sorted[field]; t != nil {
 		return t
 	}
-	t := newTimeline(ix, field)
+	t := newTimeline(ix, field, ix.docs)
+	for _, d := range t.docs[len(t.times):] {
+		_, why := d.time(field)
+		t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
+	}
 	ix.sorted[field] = t
 	return t
 }
 
-func newTimeline(ix *index, field string) *timeline {
+// newTimeline orders some documents of an index.
+func newTimeline(ix *index, field string, docs []*document) *timeline {
 	type dated struct {
 		ms  int64
 		doc *document
@@ -243,20 +265,18 @@ func newTimeline(ix *index, field string) *timeline {
 	var placed []dated
 	var rest []*document
 	n := ix.names.find(field)
-	for _, d := range ix.docs {
+	for _, d := range docs {
 		t.several = t.several || n != nil && len(d.of(n.id)) > 1
 		if ms, why := d.time(field); why == "" {
 			placed = append(placed, dated{ms, d})
 		} else {
 			rest = append(rest, d)
-			t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
 		}
 	}
 	slices.SortFunc(placed, func(a, b dated) int {
 		return cmp.Or(cmp.Compare(a.ms, b.ms), strings.Compare(a.doc.id, b.doc.id))
 	})
 	slices.SortFunc(rest, func(a, b *document) int { return strings.Compare(a.id, b.id) })
-	slices.SortFunc(t.broken, func(a, b brokenDocument) int { return strings.Compare(a.doc.id, b.doc.id) })
 	for _, p := range placed {
 		t.docs = append(t.docs, p.doc)
 		t.times = append(t.times, p.ms)

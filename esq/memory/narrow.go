@@ -25,7 +25,7 @@ type Need struct {
 // from what is left. Narrow reports false, and changes nothing, if the needs
 // speak of fields that cannot be told beforehand.
 func (e *Engine) Narrow(needs []Need) bool {
-	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), dropped: map[uint64]int64{}, known: map[string]*admission{}}
+	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), lasting: map[string]bool{}, dropped: map[uint64]int64{}, known: map[string]*admission{}}
 	fields := append([]string{timestamp}, e.ingest...)
 	for _, need := range needs {
 		for _, q := range []esq.Query{need.Filter, need.Query} {
@@ -49,8 +49,28 @@ func (e *Engine) Narrow(needs []Need) bool {
 		n.wanted.add(f)
 		e.names.below(e.names.root, f)
 	}
+	for _, need := range needs {
+		noteConditions(n.lasting, need.Query)
+	}
 	n.needs, e.narrow = needs, n
 	return true
+}
+
+// noteConditions notes the keys of a query and of all that it is made of.
+func noteConditions(keys map[string]bool, q esq.Query) {
+	if key, ok := conditionKey(nil, q); ok {
+		keys[string(key)] = true
+	}
+	if b, is := q.(esq.BoolQuery); is {
+		for _, part := range slices.Concat(b.Must, b.Filter, b.Should, b.MustNot) {
+			noteConditions(keys, part)
+		}
+		for _, part := range b.MustNot {
+			if key, ok := conditionKey(nil, esq.BoolQuery{MustNot: []esq.Query{part}}); ok {
+				keys[string(key)] = true
+			}
+		}
+	}
 }
 
 // narrowing is what a narrowed engine keeps in mind.
@@ -58,7 +78,9 @@ type narrowing struct {
 	needs  []Need
 	wanted *want
 	asked  []string // what the needs' queries speak of
-	seed   maphash.Seed
+	// lasting are the conditions that the needs are made of.
+	lasting map[string]bool
+	seed    maphash.Seed
 	// dropped holds the documents that were not kept: a hash of index and _id,
 	// and the time in milliseconds, noTime without one.
 	dropped map[uint64]int64

@@ -56,7 +56,7 @@ type found struct {
 	dated bool
 }
 
-// find calls yield for every match, index by index, each in the order of time.
+// find calls yield for every match, index by index.
 // It holds the lock: yield must not call the engine.
 func (e *Engine) find(ctx context.Context, q question, yield func(found)) (esq.Stats, error) {
 	e.mu.RLock()
@@ -66,76 +66,36 @@ func (e *Engine) find(ctx context.Context, q question, yield func(found)) (esq.S
 	stats.NoIndex = len(indices) == 0
 	now := e.now()
 	for _, ix := range indices {
-		c := &compiler{ix: ix, now: now}
-		match, err := c.compile(q.query)
+		h, err := newHunt(&compiler{ix: ix, now: now}, q)
 		if err != nil {
 			return esq.Stats{}, response(q.op, err)
 		}
-		scan := &indexScan{now: now.UnixMilli(), match: match, yield: yield}
-		if q.time == "" {
-			err = scan.unordered(ctx, ix)
-		} else {
-			err = scan.ordered(ctx, ix.by(q.time), c.span(q.query, q.time))
-			stats.Broken = append(stats.Broken, scan.broken...)
-			stats.BrokenCount += scan.brokenCount
-		}
-		if err != nil {
+		if err := h.run(ctx, yield); err != nil {
 			return esq.Stats{}, err
+		}
+		if q.time != "" {
+			noteBroken(&stats, ix.by(q.time), now.UnixMilli())
 		}
 	}
 	stats.Broken = stats.Broken[:min(len(stats.Broken), brokenSample)]
 	return stats, nil
 }
 
-type indexScan struct {
-	now         int64
-	match       matcher
-	yield       func(found)
-	broken      []string
-	brokenCount int64
-}
-
 // patience is how many documents are looked at between looks at the context.
 const patience = 4096
 
-func (s *indexScan) unordered(ctx context.Context, ix *index) error {
-	for i, d := range ix.docs {
-		if i%patience == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if d.arrives <= s.now && s.match(d, &d.record) {
-			s.yield(found{doc: d})
-		}
-	}
-	return nil
-}
-
-// ordered looks only at documents whose time lies in a period, and at those
-// without a time where any time would do.
-func (s *indexScan) ordered(ctx context.Context, t *timeline, p period) error {
-	docs, times := t.within(p)
-	for i, d := range docs {
-		if i%patience == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if d.arrives > s.now || !s.match(d, &d.record) {
-			continue
-		}
-		f := found{doc: d}
-		if i < len(times) {
-			f.ms, f.dated = times[i], true
-		}
-		s.yield(f)
-	}
+// noteBroken counts the documents that have no place in the order of time.
+func noteBroken(stats *esq.Stats, t *timeline, now int64) {
+	n := 0
 	for _, b := range t.broken {
-		if b.doc.arrives > s.now {
+		if b.doc.arrives > now {
 			continue
 		}
-		if s.brokenCount++; s.brokenCount <= brokenSample {
-			s.broken = append(s.broken, b.why)
+		if n++; n <= brokenSample {
+			stats.Broken = append(stats.Broken, b.why)
 		}
 	}
-	return ctx.Err()
+	stats.BrokenCount += int64(n)
 }
 
 // period is an inclusive stretch of time in milliseconds.
