@@ -123,8 +123,12 @@ func (s *spot) undecided() []string {
 func (w *Watch) arrived(s spot, slice Window) esq.Query {
 	when := w.rule.arrived(s.source, s.caps, slice)
 	any := []esq.Query{esq.And(when, s.fixed)}
-	for _, field := range s.unmapped {
-		any = append(any, esq.And(when, s.source.filter, esq.Exists{Field: field}))
+	if len(s.unmapped) > 0 {
+		var present []esq.Query
+		for _, field := range s.unmapped {
+			present = append(present, esq.Exists{Field: field})
+		}
+		any = append(any, esq.And(when, s.source.filter, esq.Or(present...)))
 	}
 	if s.untimed {
 		any = append(any, s.source.withoutTime(slice))

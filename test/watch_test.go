@@ -2,6 +2,8 @@ package test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,56 @@ func TestWatchSeesWhatArrives(t *testing.T) {
 	t.Logf("%d slices, nothing in %d, wrongly something in %d", slices, quiet, wrongly)
 	if quiet < slices/4 || wrongly > slices/100 {
 		t.Errorf("of %d slices there is nothing in %d, and wrongly something in %d", slices, quiet, wrongly)
+	}
+}
+
+// wire answers every search with no hit, and keeps what was asked.
+type wire struct{ asked [][]byte }
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := `{"cluster_name":"c","cluster_uuid":"u","version":{"number":"8.19.0"},"tagline":"You Know, for Search"}`
+	if req.URL.Path != "/" {
+		asked, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		w.asked = append(w.asked, asked)
+		body = `{"took":1,"timed_out":false,"_shards":{"total":4,"successful":4,"failed":0},"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}`
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+}
+
+// What a run asks in which nothing arrived: budgets of requests and bytes.
+func TestBudgetOfAWatch(t *testing.T) {
+	set, err := rules.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := memory.New(memory.Options{Now: time.Now, Ingest: []string{"event.ingested"}})
+	start := time.Date(2026, 9, 17, 0, 0, 0, 0, time.UTC)
+	if _, err := fields.Load(bytes.NewReader(demo.Day(start)), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	budgets := map[string]int{ // bytes of the question
+		"Counted mass download carried off on a USB drive":         12_000,
+		"Mass Download & copy to USB device by single user":        27_000,
+		"Mass download carried off on a USB drive":                 26_000,
+		"Microsoft 365 Mass download by a single user":             2_000,
+		"Microsoft 365 mass download by a single user (corrected)": 5_000,
+	}
+	for _, rule := range set.Rules {
+		w := &wire{}
+		cluster, err := esq.Open(t.Context(), esq.Config{URLs: []string{"http://node"}, Transport: w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		watch := watchOf(t, fields, rule)
+		if _, _, err := watch.Look(t.Context(), cluster, rules.Window{From: start, To: start.Add(time.Minute)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.asked) != 1 || len(w.asked[0]) > budgets[rule.Name] {
+			t.Errorf("%s: %d requests, the first of %d bytes; the budget is 1 of %d", rule.Name, len(w.asked), len(w.asked[0]), budgets[rule.Name])
+		}
 	}
 }
 
