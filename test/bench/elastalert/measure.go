@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stitchdetect/stitch/test/bench/result"
+)
+
+//go:embed rules
+var ruleFiles embed.FS
+
+//go:embed once.py
+var once string
+
+// detection is the same in both.
+type detection struct {
+	name       string
+	stitch     []string // rule files
+	elastalert []string
+	result     string // ElastAlert's rule whose alerts are the result
+}
+
+type measure struct {
+	options
+	detection
+	ctx    context.Context
+	node   *node
+	folder string
+	feed   *feed
+}
+
+// run measures both ways and adds them to the result.
+func (m *measure) run(r *result.Result) error {
+	table := result.Table{Caption: "CPU of a run: " + m.name, Columns: []string{"", "stitch: s", "from … to", "ElastAlert 2: s", "from … to", "stitch, of ElastAlert's", "alerts"}}
+	for _, way := range []struct {
+		name    string
+		measure func() (ours, theirs result.Sample, err error)
+		why     string
+	}{
+		{"once", m.once, whyOnce},
+		{"standing", m.standing, whyStanding},
+	} {
+		if err := m.prepare(way.name); err != nil {
+			return err
+		}
+		ours, theirs, err := way.measure()
+		if err != nil {
+			return fmt.Errorf("%s: %w", way.name, err)
+		}
+		ratio := ours.Over(theirs)
+		table.Rows = append(table.Rows, []string{way.name, fmt.Sprintf("%.3f", ours.Median()), ours.Spread(), fmt.Sprintf("%.3f", theirs.Median()), theirs.Spread(),
+			fmt.Sprintf("%.3f (%s)", ratio.Median(), ratio.Spread()), fmt.Sprint(len(m.feed.users))})
+		r.Targets = append(r.Targets, result.Target{Reach: "at most a tenth of ElastAlert 2's CPU time per run: " + m.name + ", " + way.name,
+			Got: fmt.Sprintf("%.3f of it", ratio.Median()), Met: ratio.Median() <= 0.1, Why: way.why})
+	}
+	r.Tables = append(r.Tables, table)
+	return nil
+}
+
+const (
+	whyOnce     = "A process that starts reads rules, asks the cluster what it is, takes the lease, reads its checkpoint and writes the record of the run; ElastAlert does less of that, and most of its time is Python's imports."
+	whyStanding = "A run writes more than ElastAlert's does: the lease, the ledger, the alerts with their evidence, the record of the run and the checkpoint; and every request costs its share of HTTP."
+)
+
+// prepare clears the node and writes the rules and the configurations.
+func (m *measure) prepare(way string) error {
+	m.feed = &feed{node: m.node, users: map[string]bool{}}
+	for _, path := range []string{"/" + index, "/elastalert,elastalert_status,elastalert_silence,elastalert_error,elastalert_past?ignore_unavailable=true",
+		"/detections-stitch.*,.ds-detections-stitch.*?ignore_unavailable=true&expand_wildcards=all"} {
+		if strings.Contains(path, "*") {
+			if err := m.deleteAll(path); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := m.node.ask(m.ctx, http.MethodDelete, path, nil, nil); err != nil {
+			return err
+		}
+	}
+	if err := m.node.ask(m.ctx, http.MethodPut, "/"+index, []byte(mapping), nil); err != nil {
+		return err
+	}
+	if err := m.writeFiles(way); err != nil {
+		return err
+	}
+	for _, cmd := range [][]string{
+		{m.options.stitch, "bootstrap", "--url", m.node.url},
+		{filepath.Join(filepath.Dir(m.python), "elastalert-create-index"), "--config", m.config(), "--index", "elastalert", "--old-index", ""},
+	} {
+		if out, err := exec.CommandContext(m.ctx, cmd[0], cmd[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("prepare %s: %w: %s", cmd[0], err, out)
+		}
+	}
+	return nil
+}
+
+// deleteAll deletes what stitch made, by name, since wildcards are refused.
+func (m *measure) deleteAll(pattern string) error {
+	var indices map[string]any
+	if err := m.node.ask(m.ctx, http.MethodGet, pattern, nil, &indices); err != nil {
+		return err
+	}
+	for name := range indices {
+		stream, _, backing := strings.Cut(strings.TrimPrefix(name, ".ds-"), "-20")
+		path := "/" + name
+		if backing && strings.HasPrefix(name, ".ds-") {
+			path = "/_data_stream/" + stream
+		}
+		if err := m.node.ask(m.ctx, http.MethodDelete, path, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measure) config() string { return filepath.Join(m.folder, "config.yaml") }
+
+func (m *measure) writeFiles(way string) error {
+	interval := "1s"
+	if way == "standing" {
+		interval = every.String()
+	}
+	err := errors.Join(os.RemoveAll(m.folder), os.MkdirAll(filepath.Join(m.folder, "stitch"), 0o755), os.MkdirAll(filepath.Join(m.folder, "elastalert"), 0o755))
+	for folder, names := range map[string][]string{"stitch": m.detection.stitch, "elastalert": m.detection.elastalert} {
+		for _, name := range names {
+			text, readErr := ruleFiles.ReadFile("rules/" + name)
+			text = []byte(strings.Replace(string(text), "INTERVAL", interval, 1))
+			err = errors.Join(err, readErr, os.WriteFile(filepath.Join(m.folder, folder, name), text, 0o644))
+		}
+	}
+	host, port, _ := strings.Cut(strings.TrimPrefix(m.node.url, "http://"), ":")
+	config := fmt.Sprintf("rules_folder: %s\nrun_every: {seconds: %d}\nbuffer_time: {minutes: 10}\nes_host: %s\nes_port: %s\nwriteback_index: elastalert\nalert_time_limit: {days: 1}\n",
+		filepath.Join(m.folder, "elastalert"), int(every.Seconds()), host, port)
+	return errors.Join(err, os.WriteFile(m.config(), []byte(config), 0o644))
+}
+
+// once measures whole processes that run what is due and end.
+func (m *measure) once() (ours, theirs result.Sample, err error) {
+	runStitch := func() (result.Usage, error) {
+		return result.Process(m.ctx, m.options.stitch, "once", "--url", m.node.url, "--rules", filepath.Join(m.folder, "stitch"))
+	}
+	runElastAlert := func() (result.Usage, error) {
+		return result.Process(m.ctx, m.python, "-c", once, "--config", m.config(), "--verbose")
+	}
+	err = result.Alternate(m.rounds, func(counts bool) error {
+		if err := m.feed.next(m.ctx, m.documents); err != nil {
+			return err
+		}
+		u, err := runStitch()
+		if counts {
+			ours = append(ours, u.CPU)
+		}
+		return err
+	}, func(counts bool) error {
+		u, err := runElastAlert()
+		if counts {
+			theirs = append(theirs, u.CPU)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return ours, theirs, m.agree(func() error {
+		_, err := runStitch()
+		_, err2 := runElastAlert()
+		return errors.Join(err, err2)
+	})
+}
+
+// agree waits until both have found everything there is, doing again meanwhile,
+// and fails if they find something else.
+func (m *measure) agree(again func() error) error {
+	deadline := time.Now().Add(90 * time.Second)
+	for {
+		stitch, err := m.node.users(m.ctx, "detections-stitch.alerts*", "user.name", `{"match_all":{}}`)
+		if err != nil {
+			return err
+		}
+		elastalert, err := m.node.users(m.ctx, "elastalert", "user.name", `{"term":{"rule_name":"`+m.result+`"}}`)
+		if err != nil {
+			return err
+		}
+		left, leftThere := difference(m.feed.users, stitch), difference(m.feed.users, elastalert)
+		if left == 0 && leftThere == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("compare alerts: of %d users %d differ in stitch's alerts and %d in ElastAlert's", len(m.feed.users), left, leftThere)
+		}
+		if err := again(); err != nil {
+			return err
+		}
+	}
+}
+
+// difference counts the users that are in one only.
+func difference(want map[string]bool, got map[string]int) int {
+	n := 0
+	for user := range want {
+		if got[user] == 0 {
+			n++
+		}
+	}
+	return n + len(slices.DeleteFunc(slices.Collect(maps.Keys(got)), func(user string) bool { return want[user] }))
+}
