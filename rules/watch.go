@@ -18,9 +18,10 @@ import (
 // would say the same, a Watch that sees nothing means that Arrivals would count
 // nothing, and would not warn of documents either.
 type Watch struct {
-	rule  *Rule
-	spots []spot
-	apart bool // the questions cannot be put together
+	rule   *Rule
+	spots  []spot
+	apart  bool // the questions cannot be put together
+	ground string
 }
 
 // spot is where a watch looks: a source for a stage, or a part of one.
@@ -82,7 +83,57 @@ func (r *Rule) Watch(fields map[string]map[string]esq.FieldCap) (*Watch, error) 
 			checked[src] = true
 		}
 	}
+	w.ground = w.describe()
 	return w, nil
+}
+
+// Unsure reports whether the rule asks for fields that no index had: what the
+// watch sees may be no more than one of them.
+func (w *Watch) Unsure() bool {
+	return slices.ContainsFunc(w.spots, func(s spot) bool { return len(s.unmapped) > 0 })
+}
+
+// Apart reports whether the indices do not take one question for all of them.
+func (w *Watch) Apart() bool { return w.apart }
+
+// Ground is the same for watches that [Watch.LookAround] asks the same.
+func (w *Watch) Ground() string { return w.ground }
+
+func (w *Watch) describe() string {
+	var list []string
+	for _, s := range w.spots {
+		list = append(list, s.ground())
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), "\n") + "\n" + w.rule.Lateness.String()
+}
+
+// ground describes where the spot is, whatever is looked for there.
+func (s spot) ground() string {
+	dated := s.source.ingest != "" && isDate(s.caps[s.source.ingest])
+	return fmt.Sprintf("%q %q %q %v", s.source.index, s.source.time, s.source.ingest, dated)
+}
+
+// LookAround asks whether anything at all became searchable in the half-open
+// slice where the watch looks, whatever the rule accepts of it: for all watches
+// on the same ground at once. Where nothing did, [Watch.Look] sees nothing, but
+// for windows and other sights.
+func (w *Watch) LookAround(ctx context.Context, eng esq.Searcher, slice Window) (esq.Presence, esq.Stats, error) {
+	var list []Sight
+	seen := map[string]bool{}
+	for _, s := range w.spots {
+		if key := s.ground(); !seen[key] {
+			seen[key] = true
+			anything := &source{filter: esq.MatchAll{}, time: s.source.time, ingest: s.source.ingest}
+			list = append(list, Sight{Indices: s.source.index, Query: esq.Or(w.rule.arrived(s.source, s.caps, slice), anything.withoutTime(slice))})
+		}
+	}
+	one, fits := inOne(list)
+	if !fits {
+		return esq.Presence{Any: true}, esq.Stats{}, nil // too much to ask at once
+	}
+	p, stats, err := esq.PresenceOf(ctx, eng, one.Indices, one.Query)
+	return p, stats, wrapLook(err)
 }
 
 // look fixes what the spot asks.

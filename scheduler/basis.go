@@ -25,6 +25,8 @@ type basis struct {
 
 	mu     sync.Mutex
 	fields map[string]*fieldList // by rules.FieldsAsked.Key
+
+	grounds map[string]*ground // by rules.Watch.Ground
 }
 
 // fieldList is a list of indices, and the fields of it that anyone asks for.
@@ -93,7 +95,7 @@ func (s *shared[T]) get(ctx context.Context, now func() moment, since moment, se
 }
 
 func newBasis(eng esq.Searcher) *basis {
-	return &basis{engine: eng, users: newShared[*people.Map](), fields: map[string]*fieldList{}}
+	return &basis{engine: eng, users: newShared[*people.Map](), fields: map[string]*fieldList{}, grounds: map[string]*ground{}}
 }
 
 // want notes that somebody will ask for these fields, so that they are read

@@ -39,6 +39,7 @@ type holding struct {
 	storing, vain vain
 
 	lookout  lookout
+	anew     moment        // the footing of the next watch is to be read since
 	recorded time.Time     // when the runs of the newest record of vain runs began
 	unclean  bool          // old state is to be deleted
 	bell     chan struct{} // see [holdings.bell]
@@ -48,8 +49,9 @@ type holding struct {
 type lookout struct {
 	watch   *rules.Watch // nil: none
 	footing footing
-	shards  int  // that the last question went to
-	looked  bool // a question has been asked
+	// shards are those that the last question went to, without windows and with
+	// them; -1 before the first one.
+	shards [2]int
 }
 
 // vain is arrival time after what a ledger covers in which nothing arrived, as
@@ -138,13 +140,32 @@ func (h *holdings) forgive(rule *rules.Rule) {
 	}
 }
 
+// renew has the rule's next watch rest on what is read from now on.
+func (h *holdings) renew(rule *rules.Rule) {
+	since := h.basis.round()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.at(rule)
+	at.lookout, at.anew = lookout{}, since
+}
+
 // saw adds a run that saw nothing, and what it was asked with. It reports false,
-// and adds nothing, unless its slice begins where all ends that is held.
+// and adds nothing, if there is a gap before its slice or something else is held
+// by now. What the slice has in common with what is held, since that was stored
+// while the run asked, is not added twice.
 func (h *holdings) saw(r Report, out lookout, unclean bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at := h.rules[r.Rule.ID]
-	if at == nil || at.rule != r.Rule || at.base.stored == nil || !uneventful(at.with(), r.Slice) {
+	if at == nil || at.rule != r.Rule || at.base.stored == nil {
+		return false
+	}
+	held := at.with()
+	if r.Slice.From.After(held.Until) {
+		return false
+	}
+	r.Slice.From = held.Until
+	if !uneventful(held, r.Slice) {
 		return false
 	}
 	at.lookout, at.vain = out, at.vain.and(vainly(r))

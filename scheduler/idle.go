@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/rules"
 )
 
@@ -43,7 +44,7 @@ func (r runner) lookout(ctx context.Context, rule *rules.Rule, now time.Time) (l
 	if !ok {
 		return lookout{}, false
 	}
-	since := moment{at: now.Add(-storeEvery)}
+	since := moment{at: now.Add(-storeEvery), round: held.anew.round}
 	if out := held.lookout; out.watch != nil {
 		if stands, err := r.held.basis.holds(ctx, out.footing, r.users, now, since); err != nil || stands {
 			return out, err == nil
@@ -57,7 +58,7 @@ func (r runner) lookout(ctx context.Context, rule *rules.Rule, now time.Time) (l
 		return lookout{}, false
 	}
 	w, err := f.watch(rule)
-	return lookout{watch: w, footing: f}, err == nil
+	return lookout{watch: w, footing: f, shards: [2]int{-1, -1}}, err == nil
 }
 
 // maxWindowsAtOnce bounds the windows of a question.
@@ -77,21 +78,41 @@ func (v *visit) seesNothing(ctx context.Context, out *lookout, report *Report) b
 	for _, w := range windows {
 		others = append(others, rules.Sight{Indices: []string{v.names.AlertPattern()}, Query: within(v.rule, w)})
 	}
-	asked := rules.Window{From: v.slice.From.Add(-v.rule.Settle), To: v.slice.To}
-	presence, stats, err := out.watch.Look(ctx, v.engine, asked, windows, others...)
-	if err != nil || presence.Any {
+	presence, stats, ok := v.look(ctx, out, windows, others)
+	if !ok {
+		if out.watch.Unsure() {
+			v.held.renew(v.rule)
+		}
 		return false
 	}
-	if out.looked && presence.Shards != out.shards {
+	before := &out.shards[min(len(windows), 1)]
+	if *before >= 0 && *before != presence.Shards {
 		v.held.drop(v.rule)
 		return false
 	}
-	out.shards, out.looked = presence.Shards, true
+	*before = presence.Shards
 	report.Arrivals = out.watch.Nothing(out.footing.noIndex)
 	report.Arrivals.Stats = stats
 	report.Result = &rules.Result{Stats: stats, Warnings: report.Arrivals.Warnings}
-	report.Windows = len(windows)
+	report.Slice, report.Window, report.Windows = v.slice, v.slice, len(windows)
 	return true
+}
+
+// look asks for all rules of the ground, if the clock makes nothing due, and else,
+// or if there is something, for this one alone. With an answer for all the slice
+// ends when that was asked.
+func (v *visit) look(ctx context.Context, out *lookout, windows []rules.Window, others []rules.Sight) (p esq.Presence, stats esq.Stats, ok bool) {
+	if len(windows) == 0 {
+		slice, p, stats, ok := v.arrivedAround(ctx, out, v.entry.next(v.rule.Schedule))
+		if ok {
+			v.slice, v.until = slice, slice.To
+			return p, stats, true
+		}
+	}
+	asked := rules.Window{From: v.slice.From.Add(-v.rule.Settle), To: v.slice.To}
+	p, more, err := out.watch.Look(ctx, v.engine, asked, windows, others...)
+	stats.Add(more)
+	return p, stats, err == nil && !p.Any
 }
 
 // vainly is one run that saw nothing.
