@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -96,6 +97,8 @@ func replay(cmd *cobra.Command, s streams, f replayFlags) error {
 	}
 	open := f.cluster
 	if len(f.data) > 0 {
+		// What is kept of files is few large pieces: to collect often costs little.
+		defer debug.SetGCPercent(debug.SetGCPercent(frugal))
 		open = func(context.Context, streams) (*past, error) { return f.files(set, s) }
 	}
 	p, err := open(cmd.Context(), s)
@@ -198,6 +201,9 @@ func (f *replayFlags) files(set *rules.Set, s streams) (*past, error) {
 	}
 	return p, p.load(f.data, s.in)
 }
+
+// frugal is by how many percent the memory in use may grow before it is collected.
+const frugal = 20
 
 // needsOf is all that rules may ask of documents.
 func needsOf(set *rules.Set) []memory.Need {

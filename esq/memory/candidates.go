@@ -49,6 +49,7 @@ const (
 	maxSelections = 64   // of an index
 	maxSeen       = 4096 // conditions that are remembered to have been asked
 	maxKey        = 512  // bytes of a condition that may come again
+	oftenAsked    = 8    // times, after which a condition is taken to come again
 )
 
 // repeated remembers what an index was asked. It is dropped when documents change.
@@ -65,6 +66,7 @@ type hunt struct {
 	rest     []matcher // what the selection does not vouch for
 	ranges   map[string]bounded
 	unions   [][]bounded // disjunctions of which each branch has a time
+	keys     [][]asked   // conditions that need certain texts
 	from     *selection
 }
 
@@ -110,6 +112,9 @@ func (h *hunt) take(part esq.Query, m matcher) {
 		return
 	}
 	h.rest = append(h.rest, m)
+	if keys := h.compiler.keyed(part); keys != nil {
+		h.keys = append(h.keys, keys)
+	}
 	if b, is := part.(esq.BoolQuery); is && len(b.Should) > 0 && len(b.Must)+len(b.Filter)+len(b.MustNot) == 0 {
 		if union := h.compiler.union(b.Should); union != nil {
 			h.unions = append(h.unions, union)
@@ -153,16 +158,20 @@ type stretch struct {
 	proven bool // that they lie in the question's period of the field
 }
 
-// stretches chooses the fewest documents that must be looked at. The order of
-// time is in the first of them alone.
+// part is the documents of a timeline between two places.
+func (t *timeline) part(field string, from, to int) stretch {
+	return stretch{docs: t.docs[from:to], times: t.times[min(from, len(t.times)):min(to, len(t.times))], field: field, proven: !t.several}
+}
+
+// stretches chooses the fewest documents that must be looked at, by their time.
 func (h *hunt) stretches() []stretch {
 	var best []stretch
 	fewest := math.MaxInt
 	for field, b := range h.ranges {
 		t := h.from.timeline(h.compiler.ix, field)
-		docs, times := t.within(b.period)
-		if len(docs) < fewest {
-			best, fewest = []stretch{{docs, times, field, !t.several}}, len(docs)
+		from, to := t.within(b.period)
+		if s := h.narrowed(t, t.part(field, from, to), from, to); len(s.docs) < fewest {
+			best, fewest = []stretch{s}, len(s.docs)
 		}
 	}
 	for _, union := range h.unions {
@@ -170,8 +179,12 @@ func (h *hunt) stretches() []stretch {
 		n := 0
 		for _, b := range union {
 			t := h.from.timeline(h.compiler.ix, b.field)
-			docs, times := t.within(b.period)
-			some, n = append(some, stretch{docs, times, b.field, false}), n+len(docs)
+			s := t.part(b.field, 0, 0)
+			if from, to := t.within(b.period); from < to {
+				s = t.part(b.field, from, to)
+			}
+			s.proven = false
+			some, n = append(some, s), n+len(s.docs)
 		}
 		if n < fewest {
 			best, fewest = some, n
@@ -184,7 +197,37 @@ func (h *hunt) stretches() []stretch {
 		return []stretch{{docs: h.from.all(h.compiler.ix)}}
 	}
 	t := h.from.timeline(h.compiler.ix, h.time)
-	return []stretch{{docs: t.docs, times: t.times, field: h.time}}
+	s := t.part(h.time, 0, len(t.docs))
+	s.proven = false
+	return []stretch{s}
+}
+
+// worthLess is how few documents are looked at one by one.
+const worthLess = 64
+
+// narrowed leaves of a stretch, which lies between two places of a timeline, the
+// documents with the texts that are asked for, where that is easily told.
+func (h *hunt) narrowed(t *timeline, s stretch, from, to int) stretch {
+	if to-from <= worthLess {
+		return s
+	}
+	h.compiler.ix.sorting.Lock()
+	defer h.compiler.ix.sorting.Unlock()
+	for _, keys := range h.keys {
+		places, ok := t.among(keys, from, to)
+		if !ok || len(places) >= len(s.docs) {
+			continue
+		}
+		less := stretch{field: s.field, proven: s.proven}
+		for _, i := range places {
+			less.docs = append(less.docs, t.docs[i])
+			if int(i) < len(t.times) {
+				less.times = append(less.times, t.times[i])
+			}
+		}
+		s = less
+	}
+	return s
 }
 
 // run calls yield for every match, each once.
@@ -248,7 +291,7 @@ func (h *hunt) found(s stretch, i int) found {
 	return f
 }
 
-// again reports whether a condition was asked before, or is known to come again,
+// again reports whether a condition was asked often, or is known to come again,
 // and remembers it.
 func (ix *index) again(key string) bool {
 	if ix.lasting[key] {
@@ -260,7 +303,7 @@ func (ix *index) again(key string) bool {
 		ix.repeated.seen = map[string]int{}
 	}
 	ix.repeated.seen[key]++
-	return ix.repeated.seen[key] > 1
+	return ix.repeated.seen[key] > oftenAsked
 }
 
 // selection returns the documents that satisfy conditions together.
@@ -379,6 +422,18 @@ func conditionKey(key []byte, q esq.Query) (_ []byte, ok bool) {
 			}
 		}
 		return append(key, ')'), true
+	case esq.Match:
+		if strings.HasPrefix(q.Value.String(), "now") {
+			return key, false
+		}
+		key = strconv.AppendBool(append(key, "match "...), q.Phrase)
+		return append(valueKey(strconv.AppendQuote(key, q.Field), q.Value), ')'), true
+	case esq.Prefix:
+		key = strconv.AppendBool(append(key, "prefix "...), q.CaseInsensitive)
+		return append(strconv.AppendQuote(strconv.AppendQuote(key, q.Field), q.Value), ')'), true
+	case esq.Wildcard:
+		key = strconv.AppendBool(append(key, "wildcard "...), q.CaseInsensitive)
+		return append(strconv.AppendQuote(strconv.AppendQuote(key, q.Field), q.Pattern), ')'), true
 	case esq.Exists:
 		return append(strconv.AppendQuote(append(key, "exists "...), q.Field), ')'), true
 	}

@@ -217,21 +217,21 @@ type timeline struct {
 	// several is whether some document has more than one value in the field.
 	// Then its place does not tell in which periods it lies.
 	several bool
+	// postings are of the fields that were asked for; nil where not worth it.
+	postings map[fieldID]*postings
 }
 
-// within returns the documents that may lie in a period, and the times of the
-// first of them.
-func (t *timeline) within(p period) ([]*document, []int64) {
+// within returns between which places the documents are that may lie in a period.
+func (t *timeline) within(p period) (from, to int) {
 	if t.several || p == anyTime() {
-		return t.docs, t.times
+		return 0, len(t.docs)
 	}
-	from, _ := slices.BinarySearch(t.times, p.first)
-	to := len(t.times)
+	from, _ = slices.BinarySearch(t.times, p.first)
+	to = len(t.times)
 	if p.last < math.MaxInt64 {
 		to, _ = slices.BinarySearch(t.times, p.last+1)
 	}
-	to = max(from, to)
-	return t.docs[from:to], t.times[from:to]
+	return from, max(from, to)
 }
 
 type brokenDocument struct {

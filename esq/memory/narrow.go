@@ -87,6 +87,7 @@ type narrowing struct {
 	known   map[string]*admission // by index
 	doc     document              // the one that is looked at; its buffers serve the next
 	scan    scanner
+	arena   arena
 }
 
 const noTime = math.MinInt64

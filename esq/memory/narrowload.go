@@ -7,7 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
+	"sync"
 )
 
 const (
@@ -37,15 +37,18 @@ type scanned struct {
 // loadNarrow is [Engine.Load] of a narrowed engine.
 func (l *loader) loadNarrow(in *bufio.Reader) error {
 	work := make(chan *chunk, ahead)
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	defer close(work)
+	defer l.engine.narrow.release()
 	for range scanners {
-		go func() {
+		workers.Go(func() {
 			p := &projector{wanted: l.engine.narrow.wanted}
 			for c := range work {
 				c.scan(p)
 				c.ready <- struct{}{}
 			}
-		}()
+		})
 	}
 	var waiting, spare []*chunk
 	var rest []byte
@@ -207,7 +210,7 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	}
 	if n.admits(d) {
 		delete(n.dropped, key)
-		kept := d.clone()
+		kept := n.arena.keep(d)
 		kept.arrives = l.engine.arrival(kept)
 		ix.place(kept)
 		return nil
@@ -232,12 +235,10 @@ func (n *narrowing) read(ix *index, id, text string) (*document, error) {
 	return d, err
 }
 
-// clone is a document that shares nothing with d.
-func (d *document) clone() *document {
-	c := *d
-	c.id, c.source, c.decoded = strings.Clone(d.id), strings.Clone(d.source), strings.Clone(d.decoded)
-	c.leaves = slices.Clone(d.leaves)
-	return &c
+// release lets go of the texts of the document that was read last.
+func (n *narrowing) release() {
+	n.doc = document{record: record{leaves: n.doc.leaves[:0]}}
+	n.scan = scanner{decoded: n.scan.decoded[:0]}
 }
 
 // project is what is wanted of a document's source, or all of it where that is

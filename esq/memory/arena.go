@@ -1,0 +1,51 @@
+package memory
+
+import "strings"
+
+// arena holds what kept documents are made of in few large pieces, which neither
+// the allocator nor the garbage collector has to look at one by one. What is in
+// it stays as long as the engine.
+type arena struct {
+	text   []byte
+	leaves []leaf
+	docs   []document
+}
+
+const (
+	textPiece = 1 << 18 // bytes
+	leafPiece = 1 << 13
+	docPiece  = 1 << 9
+)
+
+// keep returns a document that is like d and shares nothing with it.
+func (a *arena) keep(d *document) *document {
+	if len(a.docs) == cap(a.docs) {
+		a.docs = make([]document, 0, docPiece)
+	}
+	a.docs = append(a.docs, *d)
+	c := &a.docs[len(a.docs)-1]
+	c.id, c.source, c.decoded = a.string(d.id), a.string(d.source), a.string(d.decoded)
+	c.leaves = a.copy(d.leaves)
+	return c
+}
+
+func (a *arena) string(s string) string {
+	if len(s) > textPiece/4 {
+		return strings.Clone(s)
+	}
+	if len(a.text)+len(s) > cap(a.text) {
+		a.text = make([]byte, 0, textPiece)
+	}
+	from := len(a.text)
+	a.text = append(a.text, s...)
+	return view(a.text[from:])
+}
+
+func (a *arena) copy(leaves []leaf) []leaf {
+	if len(a.leaves)+len(leaves) > cap(a.leaves) {
+		a.leaves = make([]leaf, 0, max(leafPiece, len(leaves)))
+	}
+	from := len(a.leaves)
+	a.leaves = append(a.leaves, leaves...)
+	return a.leaves[from:len(a.leaves):len(a.leaves)]
+}

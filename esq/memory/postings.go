@@ -1,0 +1,136 @@
+package memory
+
+import (
+	"slices"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// postings says where in a timeline the documents with a text in a field are.
+// Texts are folded, so that they are found in every spelling; those that are too
+// long to be found by are together.
+type postings struct {
+	at   map[string][]int32
+	long []int32
+}
+
+// How many documents are worth postings, and how many of them there must be to a
+// text: of a field of which each document has a text of its own nothing is gained.
+const (
+	leastPosted = 512
+	leastShared = 2
+	lookAfter   = 4096 // documents
+)
+
+// asked is the texts of one field of which a document must have one.
+type asked struct {
+	field fieldID
+	texts []string // folded
+	long  bool     // or one that is too long
+}
+
+// keyed reads a condition that only documents with certain texts in certain
+// fields can satisfy; nil for any other.
+func (c *compiler) keyed(q esq.Query) []asked {
+	switch q := q.(type) {
+	case esq.Term:
+		if Type(q.Field) == metaIgnored {
+			return c.keyedField(q.Value.String(), nil, true)
+		}
+		return c.keyedField(q.Field, []esq.Value{q.Value}, false)
+	case esq.Terms:
+		return c.keyedField(q.Field, q.Values, false)
+	case esq.BoolQuery:
+		for _, part := range slices.Concat(q.Must, q.Filter) {
+			if all := c.keyed(part); all != nil {
+				return all
+			}
+		}
+		if len(q.Must)+len(q.Filter) > 0 {
+			return nil
+		}
+		var all []asked
+		for _, part := range q.Should {
+			one := c.keyed(part)
+			if one == nil {
+				return nil
+			}
+			all = append(all, one...)
+		}
+		return all
+	}
+	return nil
+}
+
+func (c *compiler) keyedField(path string, values []esq.Value, long bool) []asked {
+	f, ok := c.field(path)
+	if !ok || f.typ != Keyword || len(f.ids) != 1 {
+		return nil
+	}
+	a := asked{field: f.ids[0], long: long}
+	for _, v := range values {
+		a.texts = append(a.texts, string(appendFolded(nil, wordOf(v))))
+	}
+	return []asked{a}
+}
+
+// posted returns the postings of a field, made once; nil if they are not worth it.
+func (t *timeline) posted(id fieldID) *postings {
+	p, known := t.postings[id]
+	if !known {
+		p = newPostings(t.docs, id)
+		if t.postings == nil {
+			t.postings = map[fieldID]*postings{}
+		}
+		t.postings[id] = p
+	}
+	return p
+}
+
+func newPostings(docs []*document, id fieldID) *postings {
+	if len(docs) < leastPosted {
+		return nil
+	}
+	p := &postings{at: map[string][]int32{}}
+	var buffer []byte
+	for i, d := range docs {
+		for _, l := range d.of(id) {
+			text := d.text(l)
+			if tooLong(text) {
+				p.long = append(p.long, int32(i))
+				continue
+			}
+			buffer = appendFolded(buffer[:0], text)
+			p.at[string(buffer)] = append(p.at[string(buffer)], int32(i))
+		}
+		if i%lookAfter == lookAfter-1 && len(p.at) > i/leastShared {
+			return nil
+		}
+	}
+	return p
+}
+
+// among returns the places, ascending and each once, from one place up to
+// another, of the documents that have what is asked; ok is false where only a
+// look at all of them tells.
+func (t *timeline) among(all []asked, from, to int) (places []int32, ok bool) {
+	add := func(list []int32) {
+		first, _ := slices.BinarySearch(list, int32(from))
+		last, _ := slices.BinarySearch(list, int32(to))
+		places = append(places, list[first:last]...)
+	}
+	for _, a := range all {
+		p := t.posted(a.field)
+		if p == nil {
+			return nil, false
+		}
+		for _, text := range a.texts {
+			add(p.at[text])
+		}
+		if a.long {
+			add(p.long)
+		}
+	}
+	slices.Sort(places)
+	return slices.Compact(places), true
+}
