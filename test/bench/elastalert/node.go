@@ -75,27 +75,55 @@ func (n *node) ask(ctx context.Context, method, path string, body []byte, answer
 	return json.Unmarshal(content, answer)
 }
 
-// users returns the users that an index has documents of, of those that a query
-// accepts; none where there is no index. A document names its user in the field.
-func (n *node) users(ctx context.Context, index, field, query string) (map[string]int, error) {
-	body := fmt.Sprintf(`{"size":0,"query":%s,"aggs":{"users":{"terms":{"field":%q,"size":10000}}}}`, query, field)
+// search returns the documents of an index that a query accepts, up to 10,000;
+// none where there is no index.
+func (n *node) search(ctx context.Context, index, query string, documents any) error {
 	if err := n.ask(ctx, http.MethodPost, "/"+index+"/_refresh?ignore_unavailable=true", nil, nil); err != nil {
-		return nil, err
+		return err
 	}
-	var answer struct {
-		Aggregations struct {
-			Users struct {
-				Buckets []struct {
-					Key   string
-					Count int `json:"doc_count"`
-				}
-			}
+	body := fmt.Sprintf(`{"size":10000,"query":%s}`, query)
+	return n.ask(ctx, http.MethodPost, "/"+index+"/_search?ignore_unavailable=true", []byte(body), documents)
+}
+
+// hits is what a search answers, of documents of a kind.
+type hits[T any] struct {
+	Hits struct {
+		Hits []struct {
+			Source T `json:"_source"`
 		}
 	}
-	err := n.ask(ctx, http.MethodPost, "/"+index+"/_search?ignore_unavailable=true", []byte(body), &answer)
-	users := map[string]int{}
-	for _, b := range answer.Aggregations.Users.Buckets {
-		users[b.Key] = b.Count
+}
+
+// stitched returns the users that stitch's alerts are about.
+func (n *node) stitched(ctx context.Context) (map[string]bool, error) {
+	var answer hits[struct {
+		User struct{ Name any } // a text, or a list of them
+	}]
+	err := n.search(ctx, "detections-stitch.alerts*", `{"match_all":{}}`, &answer)
+	users := map[string]bool{}
+	for _, h := range answer.Hits.Hits {
+		names, several := h.Source.User.Name.([]any)
+		if !several {
+			names = []any{h.Source.User.Name}
+		}
+		for _, name := range names {
+			users[fmt.Sprint(name)] = true
+		}
+	}
+	return users, err
+}
+
+// elastalerted returns the users that ElastAlert's alerts of a rule are about.
+func (n *node) elastalerted(ctx context.Context, rule string) (map[string]bool, error) {
+	var answer hits[struct {
+		Match struct {
+			User struct{ Name string }
+		} `json:"match_body"`
+	}]
+	err := n.search(ctx, "elastalert", fmt.Sprintf(`{"term":{"rule_name":%q}}`, rule), &answer)
+	users := map[string]bool{}
+	for _, h := range answer.Hits.Hits {
+		users[h.Source.Match.User.Name] = true
 	}
 	return users, err
 }
