@@ -68,7 +68,7 @@ func (m *measure) run(r *result.Result) error {
 
 const (
 	whyOnce     = "A process that starts reads rules, asks the cluster what it is, takes the lease, reads its checkpoint and writes the record of the run; ElastAlert does less of that, and most of its time is Python's imports."
-	whyStanding = "A run writes more than ElastAlert's does: the lease, the ledger, the alerts with their evidence, the record of the run and the checkpoint; and every request costs its share of HTTP."
+	whyStanding = "Once it stands, an ElastAlert run is one search and a document for the run and for each alert: twenty milliseconds of Python and HTTP, of which no tenth can be reached by a run that makes requests at all. A run of stitch does more: it counts what has arrived, takes the lease, writes alerts with their evidence, the record of the run and the checkpoint. /proc counts hundredths of a second."
 )
 
 // prepare clears the node and writes the rules and the configurations.
