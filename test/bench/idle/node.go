@@ -109,6 +109,21 @@ func (n *node) load(ctx context.Context) error {
 	return n.prepare(ctx)
 }
 
+// disturb writes a document into each index now and then, until ctx is done.
+func (n *node) disturb(ctx context.Context, every time.Duration) {
+	for ctx.Err() == nil {
+		for _, kind := range kinds() {
+			at := time.Now().UTC().Format(time.RFC3339Nano)
+			// What cannot be written is missed by nobody.
+			_ = n.call(ctx, http.MethodPost, "/idle-"+kind+"-1/_doc?refresh=true", fmt.Sprintf(`{"@timestamp":%q,"event":{"action":"noise","ingested":%q}}`, at, at))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		}
+	}
+}
+
 // clear takes away what an earlier measurement left.
 func (n *node) clear(ctx context.Context) error {
 	for _, kind := range kinds() {

@@ -55,7 +55,7 @@ func (m *measure) processes(ctx context.Context, r *result.Result) error {
 		if err != nil {
 			return err
 		}
-		fresh, err := m.live(ctx, dir, count, 0)
+		fresh, err := m.live(ctx, dir, count, 0, false)
 		if err != nil {
 			return err
 		}
@@ -65,21 +65,34 @@ func (m *measure) processes(ctx context.Context, r *result.Result) error {
 		if i == len(m.sizes)-1 {
 			steady = m.steady
 		}
-		if last, err = m.live(ctx, dir, count, steady); err != nil {
+		if last, err = m.live(ctx, dir, count, steady, false); err != nil {
 			return err
+		}
+		table.Rows = append(table.Rows, last.row(strconv.Itoa(count), fresh))
+		fmt.Fprintln(m.log, table.Rows[len(table.Rows)-1])
+		if i == len(m.sizes)-1 {
+			busy, err := m.live(ctx, dir, count, m.steady-m.interval, true)
+			if err != nil {
+				return err
+			}
+			table.Rows = append(table.Rows, busy.row(fmt.Sprintf("%d, while documents arrive that no rule asks for", count), fresh))
+			fmt.Fprintln(m.log, table.Rows[len(table.Rows)-1])
 		}
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
-		seconds := func(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-		quantile := func(q float64) string { return fmt.Sprintf("%.3f s", last.delay(q)) }
-		table.Rows = append(table.Rows, []string{strconv.Itoa(count), seconds(fresh.first), seconds(fresh.all), seconds(last.first), seconds(last.all),
-			fmt.Sprintf("%d MB", last.peak>>20), quantile(0.5), quantile(0.99), quantile(1), strconv.Itoa(last.missed), fmt.Sprintf("%.2f %%", 100*last.share())})
-		fmt.Fprintln(m.log, table.Rows[len(table.Rows)-1])
 	}
 	r.Tables = append(r.Tables, table)
 	r.Targets = append(r.Targets, last.targets()...)
 	return nil
+}
+
+// row is the life in the table, after a first one.
+func (l life) row(what string, fresh life) []string {
+	seconds := func(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+	quantile := func(q float64) string { return fmt.Sprintf("%.3f s", l.delay(q)) }
+	return []string{what, seconds(fresh.first), seconds(fresh.all), seconds(l.first), seconds(l.all),
+		fmt.Sprintf("%d MB", l.peak>>20), quantile(0.5), quantile(0.99), quantile(1), strconv.Itoa(l.missed), fmt.Sprintf("%.2f %%", 100*l.share())}
 }
 
 func (l life) share() float64 { return l.cpu / max(l.steady.Seconds(), 1e-9) }
@@ -110,8 +123,13 @@ func (l life) targets() []result.Target {
 }
 
 // live starts a process, waits until every rule has run, watches it for a while
-// and ends it.
-func (m *measure) live(ctx context.Context, dir string, count int, steady time.Duration) (life, error) {
+// and ends it. If it is busy, documents arrive meanwhile that no rule asks for.
+func (m *measure) live(ctx context.Context, dir string, count int, steady time.Duration, busy bool) (life, error) {
+	if busy {
+		writing, stop := context.WithCancel(ctx)
+		defer stop()
+		go m.node.disturb(writing, m.interval/6)
+	}
 	cmd := exec.CommandContext(ctx, m.stitch, "run", "--url", m.node.url, "--rules", dir, "--listen", "", "--log-format", "json", "--reload", "0")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
