@@ -3,7 +3,6 @@ package test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,7 +64,7 @@ func TestBudgetOfOneRun(t *testing.T) {
 				sum := traffic.Of(seen)
 				got := budget{sum.Requests, sum.Searches, sum.Rows, tt.up, tt.down}
 				if diff := gocmp.Diff(tt.budget, got, gocmp.AllowUnexported(budget{})); diff != "" || sum.Up > tt.up || sum.Down > tt.down {
-					t.Errorf("%d bytes sent, %d at most; %d fetched, %d at most (-want +got):\n%s\n%s", sum.Up, tt.up, sum.Down, tt.down, diff, listed(seen))
+					t.Errorf("%d bytes sent, %d at most; %d fetched, %d at most (-want +got):\n%s\n%s", sum.Up, tt.up, sum.Down, tt.down, diff, traffic.List(seen))
 				}
 			})
 		}
@@ -121,15 +120,6 @@ func scheduledRun(t *testing.T, e engines.Engine, rule *rules.Rule, prefix strin
 	tap.Take()
 	sum := once()
 	return tap.Take(), sum.Alerts()
-}
-
-// listed shows what was asked, a line each.
-func listed(seen []traffic.Exchange) string {
-	var out strings.Builder
-	for _, x := range seen {
-		fmt.Fprintf(&out, "%-6s %-60.60s %3d searches %6d up %7d down %5d rows\n", x.Method, x.Path, x.Searches, x.Up, x.Down, x.Rows)
-	}
-	return out.String()
 }
 
 // prefixedRules are the shipped rules and views, over indices with a prefix.

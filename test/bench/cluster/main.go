@@ -29,6 +29,7 @@ type options struct {
 	out, engine, heap string
 	rounds            int
 	quick, large      bool
+	trace             bool
 }
 
 func parse(args []string, log io.Writer) (options, error) {
@@ -41,6 +42,7 @@ func parse(args []string, log io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each rule runs")
 	flags.BoolVar(&o.quick, "quick", false, "small, to see that it runs")
 	flags.BoolVar(&o.large, "large", false, "ten million documents, too: takes an hour and 25 GB")
+	flags.BoolVar(&o.trace, "trace", false, "list the requests of each run")
 	flags.String("stitch", "", "not used: the scheduler is called, not the binary")
 	flags.String("python", "", "not used")
 	flags.String("data", "", "not used: the node keeps the documents")

@@ -70,6 +70,9 @@ func measure(ctx context.Context, o options, node *site.Site, set dataset, log i
 	if err != nil {
 		return nil, err
 	}
+	if o.trace {
+		b.trace = log
+	}
 	b.size = loaded.Bytes / int64(loaded.Documents)
 	first := planted[0].Time.Add(time.Hour).Truncate(time.Minute)
 	return b.rules(ctx, o.rounds, set, first)
@@ -82,6 +85,7 @@ type bench struct {
 	set     *rules.Set
 	size    int64
 	runs    int
+	trace   io.Writer // where requests are listed, or nil
 }
 
 func newBench(ctx context.Context, node *site.Site) (*bench, error) {
@@ -168,6 +172,9 @@ func (b *bench) run(ctx context.Context, m *measured, rule *rules.Rule, now time
 	}
 	seen := b.tap.Take()
 	m.traffic = traffic.Of(seen)
+	if b.trace != nil {
+		fmt.Fprintf(b.trace, "%s rule: %v, of that asking %v\n%s", m.name, whole, asking, traffic.List(seen))
+	}
 	var took time.Duration
 	for _, x := range seen {
 		if x.Searches > 0 {

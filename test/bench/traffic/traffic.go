@@ -177,3 +177,14 @@ func Of(list []Exchange) Sum {
 	}
 	return s
 }
+
+// List shows exchanges, a line each.
+func List(list []Exchange) string {
+	var out strings.Builder
+	for _, x := range list {
+		path, _, _ := strings.Cut(x.Path, "?")
+		fmt.Fprintf(&out, "%-6s %-50.50s %3d searches %8d up %8d down %5d rows, took %4d ms, wall %4d ms\n",
+			x.Method, path, x.Searches, x.Up, x.Down, x.Rows, x.Took.Milliseconds(), x.Wall.Milliseconds())
+	}
+	return out.String()
+}
