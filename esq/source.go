@@ -10,6 +10,9 @@ import (
 // DecodeSource decodes a document's source. Numbers stay as they were written
 // ([json.Number]), so that [Extract] loses no digit of a whole one.
 func DecodeSource(raw []byte) (map[string]any, error) {
+	if source, ok := quickSource(raw); ok {
+		return source, nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var source map[string]any
