@@ -42,9 +42,9 @@ func ratios(all []*comparison) result.Table {
 }
 
 const (
-	whyWall = "Reading is the smaller part: two workers step over the file at about a gigabyte a second of CPU each, and all of loading takes less CPU than DuckDB's reading. " +
-		"What is left is 31 runs of two rules, each of which looks two weeks to either side, reads the documents of all reported people anew and writes its alerts, where the SQL looks once; " +
-		"and taking in the third of the documents that are files written on machines, any of which may be the copy until the alert is known. " +
+	whyWall = "Two workers step over the file at about a gigabyte a second of CPU each, but taking in what is kept is one after the other, and all of loading takes about the CPU that DuckDB takes for everything. " +
+		"The rest is 31 runs of two rules, each of which looks two weeks to either side, reads the documents of all reported people anew and writes its alerts, where the SQL looks once. " +
+		"A third of the documents are files written on machines, any of which may be the copy until the alert is known. " +
 		"Tried: stepping over unwanted fields and documents, selections and postings that are made once, times read once, folded texts looked up together."
 	whyPeak = "Any file written may be the copy of an incident that a later line reveals, so a third of the documents stays in memory until the end, " +
 		"with the fields in question as JSON and the places of their values; DuckDB keeps them as columns. " +
