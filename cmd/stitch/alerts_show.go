@@ -119,7 +119,9 @@ func folded(line string, width int) []string {
 	var lines []string
 	used, begin, blank := 0, 0, -1
 	for i, r := range line {
-		if used += cells(r); used > width && i > begin {
+		// Twice where what goes over, without a first part that takes no place, is
+		// still too wide.
+		for used += cells(r); used > width && i > begin; {
 			end := i
 			if blank > begin {
 				end = blank + 1

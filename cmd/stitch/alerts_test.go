@@ -335,15 +335,19 @@ func TestTablesFit(t *testing.T) {
 func TestFolded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		line := printable(rapid.StringOfN(rapid.SampledFrom([]rune("ab é李\u0301")), 0, 200, -1).Draw(t, "line"))
-		width := rapid.IntRange(2, 40).Draw(t, "width")
-		lines := folded(line, width)
-		if diff := cmp.Diff(line, strings.Join(lines, "")); diff != "" {
-			t.Errorf("-want +got:\n%s", diff)
-		}
-		for _, l := range lines {
-			if cellsOf(strings.TrimRight(l, " ")) > width {
-				t.Errorf("%d places for %d: %q", cellsOf(l), width, l)
-			}
-		}
+		checkFolded(t, line, rapid.IntRange(2, 40).Draw(t, "width"))
 	})
+	checkFolded(t, "\u0301 ab李", 3)
+}
+
+func checkFolded(t rapid.TB, line string, width int) {
+	lines := folded(line, width)
+	if diff := cmp.Diff(line, strings.Join(lines, "")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, l := range lines {
+		if cellsOf(strings.TrimRight(l, " ")) > width {
+			t.Errorf("%d places for %d: %q", cellsOf(l), width, l)
+		}
+	}
 }
