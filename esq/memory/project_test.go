@@ -93,8 +93,8 @@ func TestProjectionOfDrawnTexts(t *testing.T) {
 			sure++
 		}
 	})
-	if sure < 30 {
-		t.Errorf("only %d texts were sure", sure)
+	if sure == 0 {
+		t.Error("no text was sure")
 	}
 }
 
