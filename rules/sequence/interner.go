@@ -6,14 +6,15 @@ import "github.com/stitchdetect/stitch/esq/eql"
 // numbers differ.
 type interner struct {
 	texts  map[string]int32
-	folded map[string]int32 // texts with letters to fold
+	spelt  bool   // some text had letters to fold
+	lower  []byte // the latest of those, folded
 	others map[eql.Value]int32
 	pairs  hashTable
 	last   int32
 }
 
 func newInterner() *interner {
-	return &interner{texts: map[string]int32{}, folded: map[string]int32{}, others: map[eql.Value]int32{}}
+	return &interner{texts: map[string]int32{}, others: map[eql.Value]int32{}}
 }
 
 func (n *interner) next() int32 {
@@ -30,17 +31,27 @@ func (n *interner) value(v eql.Value, fold bool) int32 {
 	case !fold || !hasUpper(text):
 		return numberOf(n, n.texts, text)
 	}
-	id, ok := n.folded[text]
-	if !ok { // folding allocates
-		id = numberOf(n, n.texts, eql.Fold(text))
-		n.folded[text] = id
+	n.spelt = true
+	n.lower = n.lower[:0]
+	for i := range len(text) {
+		c := text[i]
+		if isUpper(c) {
+			c += 'a' - 'A'
+		}
+		n.lower = append(n.lower, c)
+	}
+	id, ok := n.texts[string(n.lower)] // does not allocate
+	if !ok {
+		id = numberOf(n, n.texts, string(n.lower))
 	}
 	return id
 }
 
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
+
 func hasUpper(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; 'A' <= c && c <= 'Z' {
+		if isUpper(text[i]) {
 			return true
 		}
 	}

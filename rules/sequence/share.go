@@ -175,7 +175,7 @@ func (w *walk) soleValue(part part, rows domain) (best eql.Value, number int32, 
 		if keys.one[row] != number {
 			return best, 0, false
 		}
-		if i > 0 && (!part.fold || len(w.ids.folded) == 0) {
+		if i > 0 && (!part.fold || !w.ids.spelt) {
 			continue // there is one way to spell it
 		}
 		for _, v := range w.keyValues(part, row) {

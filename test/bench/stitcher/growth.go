@@ -67,7 +67,7 @@ func (m *measure) targets() {
 }
 
 const (
-	whyJoin   = "A row costs one look-up of each of its keys, in one table for all stages; beyond that it is filtered by numbers alone. What is left is that any chain can be said."
-	whyEQL    = "Without a longest span eql does no more per event than two look-ups in a dictionary: it keeps one sequence per user and finds the users, not the rows. Two look-ups of text are about what the hash join takes."
+	whyJoin   = "A chain by user costs no more than the join by hand. The event-level rule joins by four columns: each is numbered once for all stages, and the pairs of user and file once more; the join by hand has them as one key of one table, and knows that there is one alert and one drive."
+	whyEQL    = "Without a longest span eql does little per event, two look-ups in a dictionary: it keeps one sequence per user and finds that there is one, not its rows. The hash join by hand is not 50 times as fast either. With a longest span, as rules have one, eql goes through all open sequences at every event: there the ratio grows with the users."
 	whyGrowth = "Caches: the rows are larger than those of the processor."
 )

@@ -30,7 +30,7 @@ func (m *measure) shapes() []shape {
 
 // sequences measures chains of one user in time order.
 func (m *measure) sequences() error {
-	table := result.Table{Caption: "A chain by user, in time order", Columns: append(columns("rows of"), "faster than eql, of a fifth of the rows")}
+	table := result.Table{Caption: "A chain by user, in time order", Columns: append(columns("rows of"), "faster than eql, of a twentieth of the rows")}
 	m.overJoin, m.underEQL = map[string]result.Sample{}, map[string]result.Sample{}
 	for _, sh := range m.shapes() {
 		fmt.Fprintln(m.log, sh.name)
@@ -56,8 +56,8 @@ func (m *measure) sequence(sh shape) ([]string, error) {
 	}
 	m.overJoin[sh.name] = got.ours.seconds.Over(got.join.seconds)
 	small := sh // eql takes minutes for what the others take seconds
-	small.rows /= 5
-	small.users = max(small.users/5, 20)
+	small.rows /= 20
+	small.users = max(small.users/20, 20)
 	faster, err := m.besideEQL(small, p, small.make(1))
 	return append(append([]string{sh.name}, got.cells(count(rows))...), faster), err
 }
@@ -70,7 +70,7 @@ func user(match sequence.Match) string {
 // spans measures chains within a span, which the join by hand does not know.
 func (m *measure) spans() error {
 	table := result.Table{Caption: "The same within a longest span, beside eql", Columns: []string{"rows of", "rows", "rows/s", "eql: rows/s", "faster than eql"}}
-	rows := 100_000
+	rows := 20_000
 	if m.quick {
 		rows = 5_000
 	}
