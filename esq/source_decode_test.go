@@ -52,7 +52,7 @@ func TestAllocationsOfAPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if perHit := allocations / 200; perHit > 80 {
-		t.Errorf("%.1f allocations for each hit, 80 at most", perHit)
+	if perHit := allocations / 200; perHit > allocationsOfAHit {
+		t.Errorf("%.1f allocations for each hit, %d at most", perHit, allocationsOfAHit)
 	}
 }
