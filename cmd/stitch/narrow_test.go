@@ -15,16 +15,21 @@ import (
 	bench "github.com/stitchdetect/stitch/test/bench/documents"
 )
 
-// replayed is what a replay of data finds and says, with all documents kept or
+// replayed is what a replay of files finds and says, with all documents kept or
 // with what the rules may ask for.
-func replayed(t *testing.T, set *rules.Set, data string, narrow bool) result {
+func replayed(t *testing.T, set *rules.Set, narrow bool, files ...string) result {
 	t.Helper()
 	var out, said bytes.Buffer
 	p := newPast()
 	if narrow && !p.documents.Narrow(needsOf(set)) {
 		t.Fatal("the needs cannot be told")
 	}
-	err := p.read(strings.NewReader(data), "data")
+	var err error
+	for i, data := range files {
+		if err == nil {
+			err = p.read(strings.NewReader(data), fmt.Sprintf("data%d", i))
+		}
+	}
 	if err == nil {
 		var from, to time.Time
 		if from, to, err = (&replayFlags{}).times(p); err == nil {
@@ -56,7 +61,7 @@ func TestNarrowReplayOfRealShapes(t *testing.T) {
 	}
 	for _, more := range []string{"", "{\"_index\":\"logs-o365.audit-default\",\"_source\":{\"@timestamp\":7}}\n{\n"} {
 		text := data.String() + more
-		want, got := replayed(t, set, text, false), replayed(t, set, text, true)
+		want, got := replayed(t, set, false, text), replayed(t, set, true, text)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
 			t.Errorf("all kept (-), narrowed (+):\n%s", diff)
 		}
@@ -168,10 +173,13 @@ func TestNarrowReplay(t *testing.T) {
 			at := rapid.IntRange(0, len(lines)).Draw(r, "at")
 			lines = append(lines[:at:at], append([]string{bad + "\n"}, lines[at:]...)...)
 		}
-		data := rapid.SampledFrom([]string{"", "", "\ufeff"}).Draw(r, "mark") + strings.Join(lines, "")
-		want, got := replayed(t, set, data, false), replayed(t, set, data, true)
+		// What a file is read with is known of the files before it.
+		cut := rapid.IntRange(0, len(lines)).Draw(r, "cut")
+		mark := rapid.SampledFrom([]string{"", "", "\ufeff"}).Draw(r, "mark")
+		files := []string{mark + strings.Join(lines[:cut], ""), strings.Join(lines[cut:], "")}
+		want, got := replayed(t, set, false, files...), replayed(t, set, true, files...)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(result{})); diff != "" {
-			r.Fatalf("all kept (-), narrowed (+):\n%s\n%s", diff, data)
+			r.Fatalf("all kept (-), narrowed (+):\n%s\n%q", diff, files)
 		}
 		if got.out != "" {
 			alerts++

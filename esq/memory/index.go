@@ -66,6 +66,18 @@ func (n *names) find(path string) *name {
 	return at
 }
 
+// descendant returns the name that key, which may itself be dotted, has below
+// at, or nil.
+func (at *name) descendant(key string) *name {
+	if c, known := at.child[key]; known {
+		return c
+	}
+	if head, rest, dotted := strings.Cut(key, "."); dotted && at.child[head] != nil {
+		return at.child[head].descendant(rest)
+	}
+	return nil
+}
+
 // within appends the numbers of at and of all names below it.
 func (at *name) within(ids []fieldID) []fieldID {
 	ids = append(ids, at.id)

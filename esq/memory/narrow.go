@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/stitchdetect/stitch/esq"
 )
@@ -25,7 +26,7 @@ type Need struct {
 // from what is left. Narrow reports false, and changes nothing, if the needs
 // speak of fields that cannot be told beforehand.
 func (e *Engine) Narrow(needs []Need) bool {
-	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), lasting: map[string]bool{}, dropped: map[uint64]int64{}, known: map[string]*admission{}}
+	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), lasting: map[string]bool{}, dropped: map[uint64]int64{}}
 	fields := append([]string{timestamp}, e.ingest...)
 	for _, need := range needs {
 		for _, q := range []esq.Query{need.Filter, need.Query} {
@@ -52,7 +53,7 @@ func (e *Engine) Narrow(needs []Need) bool {
 	for _, need := range needs {
 		noteConditions(n.lasting, need.Query)
 	}
-	n.needs, e.narrow = needs, n
+	n.needs, n.reader.narrow, e.narrow = needs, n, n
 	return true
 }
 
@@ -84,10 +85,11 @@ type narrowing struct {
 	// dropped holds the documents that were not kept: a hash of index and _id,
 	// and the time in milliseconds, noTime without one.
 	dropped map[uint64]int64
-	known   map[string]*admission // by index
-	doc     document              // the one that is looked at; its buffers serve the next
-	scan    scanner
+	reader  sourceReader // of the one that takes documents in
 	arena   arena
+	// shape guards, while files are loaded, which indices there are, the names of
+	// fields and their types.
+	shape sync.RWMutex
 }
 
 const noTime = math.MinInt64
@@ -99,26 +101,6 @@ func (n *narrowing) key(index, id string) uint64 {
 	h.WriteByte(0)
 	h.WriteString(id)
 	return h.Sum64()
-}
-
-// admission decides which documents of one index are kept.
-type admission struct {
-	names, fields int // how many there were when matchers was made
-	matchers      []matcher
-}
-
-// admits reports whether some need accepts a document.
-func (n *narrowing) admits(d *document) bool {
-	a := n.known[d.index.name]
-	if a == nil {
-		a = &admission{}
-		n.known[d.index.name] = a
-	}
-	if a.names != len(d.index.names.all) || a.fields != len(d.index.fields) {
-		a.names, a.fields = len(d.index.names.all), len(d.index.fields)
-		a.matchers = n.compile(d.index)
-	}
-	return reaches(1, a.matchers, d, &d.record)
 }
 
 // compile translates the needs that look at an index. What an index would refuse

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"sync"
 )
@@ -22,6 +21,7 @@ type chunk struct {
 	text    []byte
 	lines   []scanned
 	reduced []byte // where the lines' reduced sources are
+	arena   arena  // where documents are that will be kept
 	ready   chan struct{}
 	last    error // why no chunk comes after this one; io.EOF at the end
 }
@@ -32,20 +32,25 @@ type scanned struct {
 	hit    hit
 	isHit  bool
 	source []byte // reduced, if the line follows an action
+	found  verdict
 }
 
 // loadNarrow is [Engine.Load] of a narrowed engine.
 func (l *loader) loadNarrow(in *bufio.Reader) error {
+	l.engine.mu.Lock()
+	defer l.engine.mu.Unlock()
 	work := make(chan *chunk, ahead)
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer close(work)
-	defer l.engine.narrow.release()
+	n := l.engine.narrow
+	defer n.reader.release()
 	for range scanners {
 		workers.Go(func() {
-			p := &projector{wanted: l.engine.narrow.wanted}
+			p, r := &projector{wanted: n.wanted}, &sourceReader{narrow: n}
 			for c := range work {
 				c.scan(p)
+				c.judge(l.engine, r)
 				c.ready <- struct{}{}
 			}
 		})
@@ -135,6 +140,17 @@ func (c *chunk) scan(p *projector) {
 	c.reduced = p.out
 }
 
+// judge finds out which of the hits are kept.
+func (c *chunk) judge(e *Engine, r *sourceReader) {
+	e.narrow.shape.RLock()
+	defer e.narrow.shape.RUnlock()
+	for i := range c.lines {
+		if s := &c.lines[i]; s.isHit {
+			s.found = r.judge(e, s.hit, &c.arena)
+		}
+	}
+}
+
 // beginsAction guesses whether a line is an action of a _bulk request.
 func beginsAction(line []byte) bool {
 	return bytes.HasPrefix(line, []byte(`{"create"`)) || bytes.HasPrefix(line, []byte(`{"index"`))
@@ -142,8 +158,6 @@ func beginsAction(line []byte) bool {
 
 // chunk takes the lines of a chunk in.
 func (l *loader) chunk(c *chunk) error {
-	l.engine.mu.Lock()
-	defer l.engine.mu.Unlock()
 	for _, s := range c.lines {
 		l.stats.Lines++
 		if err := l.scanned(s); err != nil {
@@ -163,6 +177,9 @@ func (l *loader) scanned(s scanned) error {
 		return fmt.Errorf("the line is longer than %d MiB: leave the document out", maxLine>>20)
 	}
 	switch a := l.action; {
+	case a == nil && s.found.index != nil:
+		l.settle(s.found)
+		return nil
 	case a != nil && s.source != nil:
 		l.action = nil
 		return l.narrowed(*a, view(bytes.TrimSpace(s.text)), view(s.source))
@@ -191,54 +208,46 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 		t.id = contentID(l.name, l.stats.Lines, source)
 		l.stats.NoID++
 	}
-	n, ix := l.engine.narrow, l.engine.index(t.index)
-	key, old := n.key(t.index, t.id), ix.byID[t.id]
-	_, dropped := n.dropped[key]
-	there := dropped || old != nil
-	if there && t.create {
+	n := l.engine.narrow
+	n.shape.Lock()
+	defer n.shape.Unlock()
+	ix := l.engine.index(t.index)
+	key := n.key(t.index, t.id)
+	if t.create && n.has(ix, t.id, key) {
 		l.stats.Documents++
 		l.stats.Kept++
 		return nil
 	}
-	d, err := n.read(ix, t.id, reduced)
+	d, err := n.reader.read(ix, t.id, reduced, false)
 	if err != nil {
 		return fmt.Errorf("the document is %w", err)
 	}
-	l.stats.Documents++
-	if there {
-		l.stats.Replaced++
-	}
-	if n.admits(d) {
-		delete(n.dropped, key)
-		kept := n.arena.keep(d)
-		kept.arrives = l.engine.arrival(kept)
-		ix.place(kept)
-		return nil
-	}
-	if old != nil {
-		ix.take(old)
-	}
-	n.dropped[key] = noTime
-	if ms, why := d.time(timestamp); why == "" {
-		n.dropped[key] = ms
-	}
+	l.settle(n.reader.verdict(l.engine, d, key, &n.arena))
 	return nil
 }
 
-// read reads a document into the buffers of the one before it.
-func (n *narrowing) read(ix *index, id, text string) (*document, error) {
-	d := &n.doc
-	n.scan = scanner{raw: text, index: ix, decoded: n.scan.decoded[:0]}
-	*d = document{index: ix, id: id, source: text, record: record{leaves: d.leaves[:0]}, arrives: math.MinInt64}
-	err := n.scan.whole(&d.record)
-	d.decoded = view(n.scan.decoded)
-	return d, err
+// has reports whether there is a document of that name, kept or not.
+func (n *narrowing) has(ix *index, id string, key uint64) bool {
+	_, dropped := n.dropped[key]
+	return dropped || ix.byID[id] != nil
 }
 
-// release lets go of the texts of the document that was read last.
-func (n *narrowing) release() {
-	n.doc = document{record: record{leaves: n.doc.leaves[:0]}}
-	n.scan = scanner{decoded: n.scan.decoded[:0]}
+// settle takes a document in, or notes that it is not kept.
+func (l *loader) settle(v verdict) {
+	n, ix := l.engine.narrow, v.index
+	l.stats.Documents++
+	if n.has(ix, v.id, v.key) {
+		l.stats.Replaced++
+	}
+	if v.doc != nil {
+		delete(n.dropped, v.key)
+		ix.place(v.doc)
+		return
+	}
+	if old := ix.byID[v.id]; old != nil {
+		ix.take(old)
+	}
+	n.dropped[v.key] = v.time
 }
 
 // project is what is wanted of a document's source, or all of it where that is

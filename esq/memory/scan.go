@@ -47,7 +47,13 @@ type scanner struct {
 	pos     int
 	decoded []byte // texts of strings that are written with escapes
 	index   *index // whose mapping types the fields
+	// fixed says that the index and its names stay as they are: a field that is
+	// new to it is errNewField.
+	fixed bool
 }
+
+// errNewField says that a document has a field that its index has not seen yet.
+var errNewField = errors.New("a field is new to the index")
 
 // scan reads raw, which must be one JSON object, for an index. It returns the
 // leaves and the text of those strings that are not in raw as they mean.
@@ -129,7 +135,11 @@ func (s *scanner) object(rec *record, at *name, flat bool, depth int) error {
 		if !s.accept(':') {
 			return s.unexpected()
 		}
-		if err := s.value(rec, s.index.names.below(at, key), flat, depth+1); err != nil {
+		below, err := s.below(at, key)
+		if err == nil {
+			err = s.value(rec, below, flat, depth+1)
+		}
+		if err != nil {
 			return err
 		}
 		if s.accept('}') {
@@ -139,6 +149,17 @@ func (s *scanner) object(rec *record, at *name, flat bool, depth int) error {
 			return s.unexpected()
 		}
 	}
+}
+
+// below returns the name that key has below at.
+func (s *scanner) below(at *name, key string) (*name, error) {
+	if !s.fixed {
+		return s.index.names.below(at, key), nil
+	}
+	if c := at.descendant(key); c != nil {
+		return c, nil
+	}
+	return nil, errNewField
 }
 
 func (s *scanner) array(rec *record, at *name, flat bool, depth int) error {
@@ -176,15 +197,13 @@ func (s *scanner) value(rec *record, at *name, flat bool, depth int) error {
 		if err != nil {
 			return err
 		}
-		s.add(rec, at, flat, leafString, off, size)
-		return nil
+		return s.add(rec, at, flat, leafString, off, size)
 	case c == '-' || '0' <= c && c <= '9':
 		off := s.pos
 		if err := s.number(); err != nil {
 			return err
 		}
-		s.add(rec, at, flat, leafNumber, off, s.pos-off)
-		return nil
+		return s.add(rec, at, flat, leafNumber, off, s.pos-off)
 	}
 	return s.literal(rec, at, flat)
 }
@@ -212,21 +231,28 @@ func (s *scanner) literal(rec *record, at *name, flat bool) error {
 		if len(s.raw)-s.pos < len(word) || s.raw[s.pos:s.pos+len(word)] != word {
 			continue
 		}
-		if word != "null" {
-			s.add(rec, at, flat, leafBool, s.pos, len(word))
-		}
+		off := s.pos
 		s.pos += len(word)
-		return nil
+		if word == "null" {
+			return nil
+		}
+		return s.add(rec, at, flat, leafBool, off, len(word))
 	}
 	return s.unexpected()
 }
 
 // add keeps a leaf and tells the index of its field.
-func (s *scanner) add(rec *record, at *name, flat bool, kind leafKind, off, size int) {
-	if !flat && !s.index.learn(at, kind, s.text(off, size)) {
-		return
+func (s *scanner) add(rec *record, at *name, flat bool, kind leafKind, off, size int) error {
+	if !flat {
+		if _, known := s.index.fields[at.id]; s.fixed && !known {
+			return errNewField
+		}
+		if !s.index.learn(at, kind, s.text(off, size)) {
+			return nil
+		}
 	}
 	rec.leaves = append(rec.leaves, leaf{field: at.id, kind: kind, off: uint32(off), size: uint32(size)})
+	return nil
 }
 
 func (s *scanner) text(off, size int) string {
