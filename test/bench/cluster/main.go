@@ -6,52 +6,35 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 	"github.com/stitchdetect/stitch/test/bench/site"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "cluster:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("cluster", run) }
 
 type options struct {
-	out, engine, heap string
-	rounds            int
-	quick, large      bool
-	trace             bool
+	pair.Options
+	engine, heap string
+	large, trace bool
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "cluster.json", "where the result is written")
+	flags := o.Flags("cluster", 5, log)
 	flags.StringVar(&o.engine, "engine", "os3", "es8, es9, os2 or os3")
 	flags.StringVar(&o.heap, "heap", "3g", "the node's memory for objects")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each rule runs")
-	flags.BoolVar(&o.quick, "quick", false, "small, to see that it runs")
 	flags.BoolVar(&o.large, "large", false, "ten million documents, too: takes an hour and 25 GB")
 	flags.BoolVar(&o.trace, "trace", false, "list the requests of each run")
-	flags.String("stitch", "", "not used: the scheduler is called, not the binary")
-	flags.String("python", "", "not used")
-	flags.String("data", "", "not used: the node keeps the documents")
 	return o, flags.Parse(args)
 }
 
 // sets are the data to measure over.
 func (o options) sets() []dataset {
-	if o.quick {
+	if o.Quick {
 		return []dataset{{documents: 6_000, incidents: 2, late: 0.01}}
 	}
 	sets := []dataset{
@@ -71,8 +54,8 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.quick {
-		o.rounds = 1
+	if o.Quick {
+		o.Rounds = 1
 	}
 	node, err := site.Start(ctx, o.engine, o.heap, log)
 	if err != nil {
@@ -87,7 +70,7 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 		}
 		found = append(found, some...)
 		// What was measured is kept should a larger set fail.
-		if err := report(o, node, found).Write(o.out); err != nil {
+		if err := report(o, node, found).Write(o.Out); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,7 @@ func measure(ctx context.Context, o options, node *site.Site, set dataset, log i
 	}
 	b.size = loaded.Bytes / int64(loaded.Documents)
 	first := planted[0].Time.Add(time.Hour).Truncate(time.Minute)
-	return b.rules(ctx, o.rounds, set, first)
+	return b.rules(ctx, o.Rounds, set, first)
 }
 
 // bench runs rules on a node and counts what they ask.

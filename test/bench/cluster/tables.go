@@ -47,7 +47,7 @@ func (m measured) share() float64 {
 func targets(o options, found []measured) []result.Target {
 	var out []result.Target
 	for _, m := range found {
-		if !o.quick && m.documents < 1_000_000 {
+		if !o.Quick && m.documents < 1_000_000 {
 			continue
 		}
 		ratio := m.whole.Over(m.took).Median()

@@ -4,45 +4,28 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "elastalert:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("elastalert", run) }
 
 type options struct {
-	out, stitch, python, data string
-	rounds                    int
-	documents                 int // that arrive between two runs
+	pair.Options
+	documents int // that arrive between two runs
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("elastalert", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "elastalert.json", "where the result is written")
-	flags.StringVar(&o.stitch, "stitch", "stitch", "the binary")
-	flags.StringVar(&o.python, "python", "python3", "a Python that has the packages of requirements.txt")
-	flags.StringVar(&o.data, "data", os.TempDir(), "where files are kept")
-	flags.IntVar(&o.rounds, "rounds", 9, "how often each is measured")
-	quick := flags.Bool("quick", false, "small, to see that it runs")
+	flags := o.Flags("elastalert", 9, log)
 	err := flags.Parse(args)
 	o.documents = 2_000
-	if *quick {
-		o.rounds, o.documents = 2, 100
+	if o.Quick {
+		o.Rounds, o.documents = 2, 100
 	}
 	return o, err
 }
@@ -66,17 +49,17 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 			"Once: user and system CPU of a whole process that starts, runs the rules that are due once and ends: `stitch once`, and ElastAlert 2's `run_all_rules` (test/bench/elastalert/once.py; its own command only runs on a schedule).",
 			"Standing: `stitch run` and `elastalert --verbose`, as they are installed, run the rules every ten seconds, and the CPU that each takes from the second run on is divided by the runs. Start-up is not in it.",
 		},
-		Versions: map[string]string{"elasticsearch": node.version, "elastalert2": packageVersion(ctx, o.python, "elastalert2"), "python": pythonVersion(ctx, o.python)},
+		Versions: map[string]string{"elasticsearch": node.version, "elastalert2": packageVersion(ctx, o.Python, "elastalert2"), "python": pythonVersion(ctx, o.Python)},
 	}
 	for _, c := range []detection{
 		{name: "single-stage rule", stitch: []string{"alert.toml"}, elastalert: []string{"alerts.yaml"}, result: "alerts"},
 		{name: "chain", stitch: []string{"chain.toml"}, elastalert: []string{"alerts.yaml", "copies.yaml", "chain.yaml"}, result: "chain"},
 	} {
 		fmt.Fprintln(log, c.name)
-		m := &measure{options: o, ctx: ctx, node: node, detection: c, folder: filepath.Join(o.data, "elastalert")}
+		m := &measure{options: o, ctx: ctx, node: node, detection: c, folder: filepath.Join(o.Data, "elastalert")}
 		if err := m.run(&r); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	return r.Write(o.out)
+	return r.Write(o.Out)
 }

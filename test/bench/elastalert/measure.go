@@ -93,8 +93,8 @@ func (m *measure) prepare(way string) error {
 		return err
 	}
 	for _, cmd := range [][]string{
-		{m.options.stitch, "bootstrap", "--url", m.node.url},
-		{filepath.Join(filepath.Dir(m.python), "elastalert-create-index"), "--config", m.config(), "--index", "elastalert", "--old-index", ""},
+		{m.options.Stitch, "bootstrap", "--url", m.node.url},
+		{filepath.Join(filepath.Dir(m.Python), "elastalert-create-index"), "--config", m.config(), "--index", "elastalert", "--old-index", ""},
 	} {
 		if out, err := exec.CommandContext(m.ctx, cmd[0], cmd[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("prepare %s: %w: %s", cmd[0], err, out)
@@ -146,12 +146,12 @@ func (m *measure) writeFiles(way string) error {
 // once measures whole processes that run what is due and end.
 func (m *measure) once() (ours, theirs result.Sample, err error) {
 	runStitch := func() (result.Usage, error) {
-		return result.Process(m.ctx, m.options.stitch, "once", "--url", m.node.url, "--rules", filepath.Join(m.folder, "stitch"))
+		return result.Process(m.ctx, m.options.Stitch, "once", "--url", m.node.url, "--rules", filepath.Join(m.folder, "stitch"))
 	}
 	runElastAlert := func() (result.Usage, error) {
-		return result.Process(m.ctx, m.python, "-c", once, "--config", m.config(), "--verbose")
+		return result.Process(m.ctx, m.Python, "-c", once, "--config", m.config(), "--verbose")
 	}
-	err = result.Alternate(m.rounds, func(counts bool) error {
+	err = result.Alternate(m.Rounds, func(counts bool) error {
 		if err := m.feed.next(m.ctx, m.documents); err != nil {
 			return err
 		}

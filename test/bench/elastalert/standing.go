@@ -21,18 +21,18 @@ const every = 10 * time.Second
 
 // standing measures processes that run the rules on a schedule, both at once.
 func (m *measure) standing() (ours, theirs result.Sample, err error) {
-	stitch, err := m.start(m.options.stitch, "run", "--url", m.node.url, "--rules", filepath.Join(m.folder, "stitch"))
+	stitch, err := m.start(m.options.Stitch, "run", "--url", m.node.url, "--rules", filepath.Join(m.folder, "stitch"))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stitch.stop()
-	elastalert, err := m.start(filepath.Join(filepath.Dir(m.python), "elastalert"), "--config", m.config(), "--verbose")
+	elastalert, err := m.start(filepath.Join(filepath.Dir(m.Python), "elastalert"), "--config", m.config(), "--verbose")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer elastalert.stop()
 	// A round is an interval: documents arrive, and each runs its rules once.
-	for round := range m.rounds + 2 {
+	for round := range m.Rounds + 2 {
 		before, beforeThere := stitch.cpu(), elastalert.cpu()
 		if err := m.feed.next(m.ctx, m.documents); err != nil {
 			return nil, nil, err

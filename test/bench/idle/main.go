@@ -5,42 +5,23 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"time"
 
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "idle:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("idle", run) }
 
-// options are the flags that every pair has.
 type options struct {
-	out, stitch, data string
-	quick             bool
-	steady            time.Duration // how long the most rules are watched
+	pair.Options
+	steady time.Duration // how long the most rules are watched
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("idle", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "idle.json", "where the result is written")
-	flags.StringVar(&o.stitch, "stitch", "stitch", "the binary that is measured")
-	flags.StringVar(&o.data, "data", os.TempDir(), "where data is kept")
-	flags.String("python", "", "not used")
-	flags.Int("rounds", 0, "not used: what is measured is minutes long")
-	flags.BoolVar(&o.quick, "quick", false, "few rules that are due every 5 s, to see that it runs")
+	flags := o.Flags("idle", 0, log)
 	flags.DurationVar(&o.steady, "steady", 3*time.Minute, "how long the most rules are watched; others a minute less")
 	return o, flags.Parse(args)
 }
@@ -59,7 +40,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	m := &measure{options: o, node: n, log: log, interval: time.Minute, sizes: []int{1, 10, 100, 1000}}
-	if o.quick {
+	if o.Quick {
 		m.interval, m.sizes, m.steady = 5*time.Second, []int{1, 5}, 10*time.Second
 	}
 	r := result.Result{
@@ -78,5 +59,5 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err := m.processes(ctx, &r); err != nil {
 		return err
 	}
-	return r.Write(o.out)
+	return r.Write(o.Out)
 }

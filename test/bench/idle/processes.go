@@ -51,7 +51,7 @@ func (m *measure) processes(ctx context.Context, r *result.Result) error {
 		if err := m.node.forget(ctx); err != nil {
 			return err
 		}
-		dir, err := writeRules(m.data, count, m.interval)
+		dir, err := writeRules(m.Data, count, m.interval)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (m *measure) live(ctx context.Context, dir string, count int, steady time.D
 		defer stop()
 		go m.node.disturb(writing, m.interval/6)
 	}
-	cmd := exec.CommandContext(ctx, m.stitch, "run", "--url", m.node.url, "--rules", dir, "--listen", "", "--log-format", "json", "--reload", "0")
+	cmd := exec.CommandContext(ctx, m.Stitch, "run", "--url", m.node.url, "--rules", dir, "--listen", "", "--log-format", "json", "--reload", "0")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return life{}, err

@@ -97,7 +97,7 @@ func (m *measure) requests(ctx context.Context, r *result.Result) error {
 // oneRule counts the first run of a rule, idle ones, the storing of several, and
 // one in which something arrived, and returns the requests of an idle one.
 func (m *measure) oneRule(ctx context.Context, i int, kind string) ([][]string, int, error) {
-	dir, err := writeRules(m.data, 2, time.Minute)
+	dir, err := writeRules(m.Data, 2, time.Minute)
 	defer os.RemoveAll(dir)
 	if err != nil {
 		return nil, 0, err

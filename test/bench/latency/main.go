@@ -6,31 +6,22 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"time"
 
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 	"github.com/stitchdetect/stitch/test/bench/site"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "latency:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("latency", run) }
 
 type options struct {
-	out, engine, heap, stitch, data string
-	length                          time.Duration
-	rate, incidents                 int
-	quick                           bool
+	pair.Options
+	engine, heap    string
+	length          time.Duration
+	rate, incidents int
 }
 
 // The schedule of the rule, and how often the node makes what was written visible.
@@ -41,21 +32,14 @@ const (
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("latency", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "latency.json", "where the result is written")
+	flags := o.Flags("latency", 1, log)
 	flags.StringVar(&o.engine, "engine", "os3", "es8, es9, os2 or os3")
 	flags.StringVar(&o.heap, "heap", "2g", "the node's memory for objects")
-	flags.StringVar(&o.stitch, "stitch", "stitch", "the binary")
-	flags.StringVar(&o.data, "data", os.TempDir(), "where the rule and the log are kept")
 	flags.DurationVar(&o.length, "length", 150*time.Second, "how long documents are written")
 	flags.IntVar(&o.rate, "rate", 2000, "documents a second")
 	flags.IntVar(&o.incidents, "incidents", 70, "how many incidents come together meanwhile")
-	flags.BoolVar(&o.quick, "quick", false, "small, to see that it runs")
-	flags.Int("rounds", 1, "not used: it is measured once, and long")
-	flags.String("python", "", "not used")
 	err := flags.Parse(args)
-	if o.quick {
+	if o.Quick {
 		o.length, o.rate, o.incidents = 12*time.Second, 200, 3
 	}
 	return o, err
@@ -78,7 +62,7 @@ func run(ctx context.Context, args []string, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return report(o, node, m).Write(o.out)
+	return report(o, node, m).Write(o.Out)
 }
 
 func report(o options, node *site.Site, m measured) result.Result {

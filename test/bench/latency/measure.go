@@ -201,7 +201,7 @@ func alertsByUser(ctx context.Context, node *site.Site) (map[string]int, error) 
 // startStitch prepares the cluster and starts stitch run with the rule at its
 // schedule; stop ends it and returns its log.
 func startStitch(ctx context.Context, o options, node *site.Site) (stop func() (string, error), err error) {
-	folder, err := os.MkdirTemp(o.data, "latency-")
+	folder, err := os.MkdirTemp(o.Data, "latency-")
 	if err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
@@ -215,7 +215,7 @@ func startStitch(ctx context.Context, o options, node *site.Site) (stop func() (
 		return nil, fmt.Errorf("write rule: %w", err)
 	}
 	command := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, o.stitch, args...)
+		cmd := exec.CommandContext(ctx, o.Stitch, args...)
 		cmd.Env, cmd.Dir = append(os.Environ(), "STITCH_URL="+node.URL), folder
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 		return cmd

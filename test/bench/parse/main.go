@@ -4,12 +4,10 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 
@@ -17,37 +15,24 @@ import (
 	"github.com/stitchdetect/stitch/esq/eql"
 	"github.com/stitchdetect/stitch/esq/kuery"
 	"github.com/stitchdetect/stitch/rules"
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "parse:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("parse", run) }
 
 type options struct {
-	out, data string
-	rounds, n int
+	pair.Options
+	n int // rules
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("parse", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "parse.json", "where the result is written")
-	flags.StringVar(&o.data, "data", os.TempDir(), "where data is kept")
-	flags.String("stitch", "", "not used: the packages are called, not the binary")
-	flags.String("python", "", "not used")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each is measured")
-	quick := flags.Bool("quick", false, "small, to see that it runs")
+	flags := o.Flags("parse", 5, log)
 	err := flags.Parse(args)
 	o.n = 10_000
-	if *quick {
-		o.n, o.rounds = 500, min(o.rounds, 2)
+	if o.Quick {
+		o.n, o.Rounds = 500, min(o.Rounds, 2)
 	}
 	return o, err
 }
@@ -84,7 +69,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		r.Targets = append(r.Targets, target)
 	}
 	r.Tables = []result.Table{table}
-	return r.Write(o.out)
+	return r.Write(o.Out)
 }
 
 // work is something to read, and how.
@@ -106,7 +91,7 @@ func prepare(o options) (works []work, about string, err error) {
 	for i := range conditions {
 		conditions[i] = drawCondition(r)
 	}
-	folder := filepath.Join(o.data, "parse-rules")
+	folder := filepath.Join(o.Data, "parse-rules")
 	if err := writeRules(folder, texts, o.n); err != nil {
 		return nil, "", err
 	}
@@ -191,7 +176,7 @@ func load(folder string, n int) error {
 func (w work) measure(o options) ([]string, result.Target, error) {
 	var seconds result.Sample
 	var before, after runtime.MemStats
-	err := result.Alternate(o.rounds, func(counts bool) error {
+	err := result.Alternate(o.Rounds, func(counts bool) error {
 		runtime.ReadMemStats(&before)
 		took, err := result.CPU(w.do)
 		runtime.ReadMemStats(&after)

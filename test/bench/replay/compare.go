@@ -39,7 +39,7 @@ type comparison struct {
 // compare measures both sides in turn, and refuses a result that is not what was
 // planted.
 func compare(ctx context.Context, o options, s size) (*comparison, error) {
-	file, planted, err := prepare(o.data, s)
+	file, planted, err := prepare(o.Data, s)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func compare(ctx context.Context, o options, s size) (*comparison, error) {
 	}
 	return c, result.Alternate(s.rounds,
 		func(counts bool) error {
-			u, err := result.Process(ctx, o.stitch, "replay", "--data", file, "--rule", strict, "--rule", event, "--every", "24h", "--output", "ndjson")
+			u, err := result.Process(ctx, o.Stitch, "replay", "--data", file, "--rule", strict, "--rule", event, "--every", "24h", "--output", "ndjson")
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func compare(ctx context.Context, o options, s size) (*comparison, error) {
 			return check("stitch", found)
 		},
 		func(counts bool) error {
-			u, err := result.Process(ctx, o.python, o.sql, file)
+			u, err := result.Process(ctx, o.Python, o.sql, file)
 			if err != nil {
 				return err
 			}

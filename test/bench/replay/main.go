@@ -5,46 +5,29 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "replay:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("replay", run) }
 
-// options are the flags that every pair has.
 type options struct {
-	out, stitch, python, data, sql string
-	rounds                         int
-	quick, large                   bool
+	pair.Options
+	sql   string // DuckDB's side
+	large bool
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("replay", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "replay.json", "where the result is written")
-	flags.StringVar(&o.stitch, "stitch", "stitch", "the binary that is measured")
-	flags.StringVar(&o.python, "python", "python3", "a Python that has the packages of requirements.txt")
-	flags.StringVar(&o.data, "data", os.TempDir(), "where data is kept")
+	flags := o.Flags("replay", 5, log)
 	flags.StringVar(&o.sql, "sql", "test/bench/replay/duckdb_side.py", "DuckDB's side")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each is measured")
-	flags.BoolVar(&o.quick, "quick", false, "small, to see that it runs")
 	flags.BoolVar(&o.large, "large", false, "five million documents, too (9.9 GB of data, 3 rounds)")
 	err := flags.Parse(args)
-	if o.quick {
-		o.rounds = 1
+	if o.Quick {
+		o.Rounds = 1
 	}
 	return o, err
 }
@@ -54,12 +37,12 @@ type size struct{ documents, incidents, rounds int }
 
 func (o options) sizes() []size {
 	switch {
-	case o.quick:
-		return []size{{5_000, 5, o.rounds}}
+	case o.Quick:
+		return []size{{5_000, 5, o.Rounds}}
 	case o.large:
-		return []size{{50_000, 20, o.rounds}, {500_000, 20, o.rounds}, {500_000, 200, o.rounds}, {5_000_000, 20, min(o.rounds, 3)}}
+		return []size{{50_000, 20, o.Rounds}, {500_000, 20, o.Rounds}, {500_000, 200, o.Rounds}, {5_000_000, 20, min(o.Rounds, 3)}}
 	}
-	return []size{{50_000, 20, o.rounds}, {500_000, 20, o.rounds}, {500_000, 200, o.rounds}}
+	return []size{{50_000, 20, o.Rounds}, {500_000, 20, o.Rounds}, {500_000, 200, o.Rounds}}
 }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
@@ -90,5 +73,5 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	}
 	r.Tables = []result.Table{measured(all), ratios(all)}
 	r.Targets = targets(all)
-	return r.Write(o.out)
+	return r.Write(o.Out)
 }

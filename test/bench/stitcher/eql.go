@@ -30,11 +30,11 @@ type python struct {
 
 // startEQL starts a process that has read the query and the rows.
 func (m *measure) startEQL(sh shape, rows [][]sequence.Row) (*python, error) {
-	path := filepath.Join(m.data, "stitcher-events.ndjson")
+	path := filepath.Join(m.Data, "stitcher-events.ndjson")
 	if err := writeEvents(path, sh.query(), rows); err != nil {
 		return nil, fmt.Errorf("write events: %w", err)
 	}
-	cmd := exec.CommandContext(m.ctx, m.python, "-c", eqlSide, path)
+	cmd := exec.CommandContext(m.ctx, m.Python, "-c", eqlSide, path)
 	cmd.Stderr = m.log
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -116,7 +116,7 @@ func (m *measure) timeEQL(sh shape, p *sequence.Pattern, rows [][]sequence.Row) 
 	var matches []sequence.Match
 	var sequences [][]string
 	var mine runs
-	err = result.Alternate(m.rounds, func(counts bool) error {
+	err = result.Alternate(m.Rounds, func(counts bool) error {
 		t, err := take(func() (err error) {
 			matches, err = p.Stitch(m.ctx, rows)
 			return err

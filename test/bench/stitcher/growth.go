@@ -13,7 +13,7 @@ import (
 func (m *measure) growth() error {
 	table := result.Table{Caption: "How it grows", Columns: []string{"rows of", "rows", "ns/row", "bytes/row", "allocations"}}
 	sizes := []int{1_000, 10_000, 100_000, 1_000_000}
-	if m.quick {
+	if m.Quick {
 		sizes = sizes[:2]
 	}
 	for _, n := range sizes {
@@ -24,7 +24,7 @@ func (m *measure) growth() error {
 		}
 		rows := sh.make(1)
 		var ours runs
-		if err := result.Alternate(m.rounds, func(counts bool) error {
+		if err := result.Alternate(m.Rounds, func(counts bool) error {
 			t, err := take(func() error {
 				_, err := p.Stitch(m.ctx, rows)
 				return err

@@ -20,7 +20,7 @@ func (m *measure) incidents() error {
 		{"20 incidents, each 1,000 and 1,000", incident{20, 1_000, 2}},
 		{"1,000 incidents, each 20 and 20", incident{1_000, 20, 2}},
 	}
-	if m.quick {
+	if m.Quick {
 		for i := range cases {
 			cases[i].files = min(cases[i].files, 500)
 		}

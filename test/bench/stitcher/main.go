@@ -4,30 +4,15 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 
+	"github.com/stitchdetect/stitch/test/bench/pair"
 	"github.com/stitchdetect/stitch/test/bench/result"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "stitcher:", err)
-		os.Exit(1)
-	}
-}
+func main() { pair.Main("stitcher", run) }
 
-// options are the flags that every pair has.
-type options struct {
-	out, python, data string
-	rounds            int
-	quick             bool
-}
+type options struct{ pair.Options }
 
 func run(ctx context.Context, args []string, log io.Writer) error {
 	o, err := parse(args, log)
@@ -51,22 +36,15 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		}
 	}
 	m.targets()
-	return r.Write(o.out)
+	return r.Write(o.Out)
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	flags := flag.NewFlagSet("stitcher", flag.ContinueOnError)
-	flags.SetOutput(log)
-	flags.StringVar(&o.out, "out", "stitcher.json", "where the result is written")
-	flags.StringVar(&o.python, "python", "python3", "a Python that has the packages of requirements.txt")
-	flags.StringVar(&o.data, "data", os.TempDir(), "where data is kept")
-	flags.String("stitch", "", "not used: the package is called, not the binary")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each is measured")
-	flags.BoolVar(&o.quick, "quick", false, "small, to see that it runs")
+	flags := o.Flags("stitcher", 5, log)
 	err := flags.Parse(args)
-	if o.quick {
-		o.rounds = min(o.rounds, 2)
+	if o.Quick {
+		o.Rounds = min(o.Rounds, 2)
 	}
 	return o, err
 }

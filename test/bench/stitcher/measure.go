@@ -51,16 +51,16 @@ func (r *runs) add(t taken, counts bool) {
 	}
 }
 
-// pair is the stitcher and the join by hand over the same rows.
-type pair struct {
+// sides are the stitcher and the join by hand over the same rows.
+type sides struct {
 	ours, join runs
 	matches    int
 }
 
 // compare measures the stitcher beside a join. byKey gives the join's name of a
 // match.
-func compare[K comparable](m *measure, p *sequence.Pattern, rows [][]sequence.Row, join func([][]sequence.Row) map[K]found, byKey func(sequence.Match) K) (pair, error) {
-	var got pair
+func compare[K comparable](m *measure, p *sequence.Pattern, rows [][]sequence.Row, join func([][]sequence.Row) map[K]found, byKey func(sequence.Match) K) (sides, error) {
+	var got sides
 	var matches []sequence.Match
 	var joined map[K]found
 	stitch := func(counts bool) error {
@@ -79,7 +79,7 @@ func compare[K comparable](m *measure, p *sequence.Pattern, rows [][]sequence.Ro
 		got.join.add(t, counts)
 		return nil
 	}
-	if err := result.Alternate(m.rounds, stitch, byHand); err != nil {
+	if err := result.Alternate(m.Rounds, stitch, byHand); err != nil {
 		return got, err
 	}
 	got.matches = len(matches)
@@ -107,8 +107,8 @@ func count(rows [][]sequence.Row) int {
 	return n
 }
 
-// cells writes what a pair took, per row.
-func (p pair) cells(rows int) []string {
+// cells writes what both took, per row.
+func (p sides) cells(rows int) []string {
 	n := float64(rows)
 	ratio := p.ours.seconds.Over(p.join.seconds)
 	return []string{

@@ -12,7 +12,7 @@ import (
 // shapes are the sequences that are measured.
 func (m *measure) shapes() []shape {
 	rows := 1_000_000
-	if m.quick {
+	if m.Quick {
 		rows = 20_000
 	}
 	var all []shape
@@ -71,7 +71,7 @@ func user(match sequence.Match) string {
 func (m *measure) spans() error {
 	table := result.Table{Caption: "The same within a longest span, beside eql", Columns: []string{"rows of", "rows", "rows/s", "eql: rows/s", "faster than eql"}}
 	rows := 20_000
-	if m.quick {
+	if m.Quick {
 		rows = 5_000
 	}
 	for _, sh := range []shape{
