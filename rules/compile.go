@@ -17,6 +17,9 @@ type compiler struct {
 	stages []*stage
 	// exceptions of all rules
 	exceptions []*exception
+	// ofExceptions notes what is wrong with exceptions, which other rules share:
+	// to be called when no rule is being compiled.
+	ofExceptions []func()
 }
 
 func (c *compiler) stageIndex(id string) int {

@@ -21,6 +21,7 @@ import (
 type file struct {
 	name     string
 	lines    keyLines
+	shapes   shapes
 	rule     string // what the problems are said of
 	problems Problems
 }
@@ -39,7 +40,7 @@ func (f *file) problemAt(line int, format string, args ...any) {
 // line; the toml package alone would stop at the first.
 func (f *file) decode(text string, into any) bool {
 	f.lines = keyLines{source: text}
-	var tree map[string]any
+	var tree any // which the decoder fills without a copy
 	if _, err := toml.Decode(text, &tree); err != nil {
 		var syntax toml.ParseError
 		if errors.As(err, &syntax) {
@@ -50,13 +51,15 @@ func (f *file) decode(text string, into any) bool {
 		return false
 	}
 	before := len(f.problems)
-	f.table(nil, tree, structOf(into))
+	if f.shapes == nil {
+		f.shapes = shapes{}
+	}
+	f.table(nil, tree.(map[string]any), structOf(into))
 	return len(f.problems) == before
 }
 
 func (f *file) table(path []string, tree map[string]any, into reflect.Value) {
-	fields := map[string]reflect.Value{}
-	collectFields(into, fields)
+	fields := f.shapes.of(into.Type())
 	for _, key := range sortedKeys(tree) {
 		at := append(path[:len(path):len(path)], key)
 		field, known := fields[key]
@@ -64,20 +67,27 @@ func (f *file) table(path []string, tree map[string]any, into reflect.Value) {
 			f.problem(at, "unknown key %q%s; remove it or correct it", strings.Join(at, "."), didYouMean(key, sortedKeys(fields)))
 			continue
 		}
-		f.value(at, tree[key], field)
+		f.value(at, tree[key], into.FieldByIndex(field))
 	}
 }
 
-// collectFields maps toml names to fields, embedded structs flattened.
-func collectFields(v reflect.Value, into map[string]reflect.Value) {
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		if field.Anonymous {
-			collectFields(v.Field(i), into)
-		} else if name := field.Tag.Get("toml"); name != "" {
-			into[name] = v.Field(i)
+// shapes are the structs that tables are read into: toml names to the indices of
+// fields, embedded structs flattened. A struct is looked at when the first table
+// of its kind is.
+type shapes map[reflect.Type]map[string][]int
+
+func (s shapes) of(t reflect.Type) map[string][]int {
+	fields, known := s[t]
+	if !known {
+		fields = map[string][]int{}
+		for _, field := range reflect.VisibleFields(t) {
+			if name := field.Tag.Get("toml"); name != "" {
+				fields[name] = field.Index
+			}
 		}
+		s[t] = fields
 	}
+	return fields
 }
 
 func (f *file) value(path []string, value any, into reflect.Value) {

@@ -161,12 +161,20 @@ func (c *compiler) except(all []*exception) {
 			continue
 		}
 		if e.Stage != "" {
-			e.file.problem(append(e.path[:len(e.path):len(e.path)], "stage"), "rule %s has no stage %q%s", c.spec.Name, e.Stage, didYouMean(e.Stage, c.stageIDs()))
+			c.problemOf(e, "stage", "rule %s has no stage %q%s", c.spec.Name, e.Stage, didYouMean(e.Stage, c.stageIDs()))
 		} else {
-			e.file.problem(append(e.path[:len(e.path):len(e.path)], "when"), "no stage of rule %s has all of these columns", c.spec.Name)
+			c.problemOf(e, "when", "no stage of rule %s has all of these columns", c.spec.Name)
 		}
 	}
 }
+
+// problemOf notes what is wrong with a key of an exception.
+func (c *compiler) problemOf(e *exception, key, format string, args ...any) {
+	c.ofExceptions = append(c.ofExceptions, func() { e.file.problem(e.key(key), format, args...) })
+}
+
+// key is the path of a key of the exception.
+func (e *exception) key(name string) []string { return append(e.path[:len(e.path):len(e.path)], name) }
 
 // hasAll reports whether the stage knows every column of a condition; one that
 // names its indices itself has any field.
@@ -185,7 +193,7 @@ func (c *compiler) bindException(s *stage, e *exception) {
 	}
 	program, err := eql.Compile(e.cond, func(ref eql.Ref) (int, error) { return slices.Index(s.columns, ref.Name), nil })
 	if err != nil {
-		e.file.languageError(append(e.path[:len(e.path):len(e.path)], "when"), err)
+		c.ofExceptions = append(c.ofExceptions, func() { e.file.languageError(e.key("when"), err) })
 		return
 	}
 	s.exceptions = append(s.exceptions, kept{e, program})

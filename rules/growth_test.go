@@ -16,7 +16,7 @@ func TestMemoryPerRule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, most := range map[string]float64{"mass_download_usb.toml": 3000, "m365_mass_download_571ff456.toml": 800} {
+	for file, most := range map[string]float64{"mass_download_usb.toml": 2500, "m365_mass_download_571ff456.toml": 750} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

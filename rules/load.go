@@ -63,9 +63,7 @@ func Load(paths []string) (*Set, error) {
 	for _, name := range l.exceptionFiles {
 		l.readExceptions(name, os.ReadFile)
 	}
-	for _, name := range l.ruleFiles {
-		l.readRule(name, os.ReadFile)
-	}
+	l.readRules(l.ruleFiles, os.ReadFile)
 	for _, f := range l.exceptionTexts {
 		l.problems = append(l.problems, f.problems...)
 	}
@@ -102,26 +100,16 @@ type loader struct {
 	problems             Problems
 }
 
-type loadedRule struct {
-	*Rule
-	enabled bool
-	file    *file
-}
-
 // readShipped reads the embedded views, and the rules too if they are wanted.
 func (l *loader) readShipped(rules bool) {
 	read := func(name string) ([]byte, error) { return shipped.ReadFile(name) }
-	each := func(pattern string, use func(string, func(string) ([]byte, error))) {
-		names, _ := fs.Glob(shipped, pattern)
-		for _, name := range names {
-			if !IsTest(name) {
-				use(name, read)
-			}
-		}
+	views, _ := fs.Glob(shipped, "views/*.toml")
+	for _, name := range views {
+		l.readView(name, read)
 	}
-	each("views/*.toml", l.readView)
 	if rules {
-		each("*.toml", l.readRule)
+		names, _ := fs.Glob(shipped, "*.toml")
+		l.readRules(slices.DeleteFunc(names, IsTest), read)
 	}
 }
 
@@ -183,7 +171,7 @@ func IsTest(name string) bool { return strings.HasSuffix(name, ".test.toml") }
 // [Problems].
 func (s *Set) Compile(name, text string) (*Rule, error) {
 	l := &loader{views: s.views}
-	l.readRule(name, func(string) ([]byte, error) { return []byte(text), nil })
+	l.readRules([]string{name}, func(string) ([]byte, error) { return []byte(text), nil })
 	if len(l.problems) > 0 {
 		return nil, l.problems
 	}
@@ -196,24 +184,6 @@ func (l *loader) readView(name string, read func(string) ([]byte, error)) {
 		id := strings.TrimSuffix(path.Base(filepath.ToSlash(name)), ".toml")
 		if v := f.readView(id, text); v != nil {
 			l.views[id] = v
-		}
-	}
-	l.problems = append(l.problems, f.problems...)
-}
-
-func (l *loader) readRule(name string, read func(string) ([]byte, error)) {
-	f := &file{name: name}
-	if text, ok := f.readFile(read); ok {
-		var spec ruleFile
-		// A wrong key does not hide what is wrong with the rest.
-		if f.decode(text, &spec) || spec.Rule.Type != "" {
-			f.rule = spec.Rule.Name
-			for i := range f.problems {
-				f.problems[i].Rule = f.rule
-			}
-			rule := compileRule(f, &spec.Rule, l.views, l.exceptions)
-			enabled := spec.Rule.Enabled == nil || *spec.Rule.Enabled
-			l.rules = append(l.rules, loadedRule{rule, enabled, f})
 		}
 	}
 	l.problems = append(l.problems, f.problems...)
@@ -235,8 +205,8 @@ func (l *loader) checkDuplicates() {
 }
 
 // compileRule checks what a file says and makes the rule that runs.
-func compileRule(f *file, spec *ruleSpec, views map[string]*view, exceptions []*exception) *Rule {
-	c := &compiler{file: f, spec: spec, views: views, exceptions: exceptions}
+func (c *compiler) compileRule() *Rule {
+	f, spec := c.file, c.spec
 	r := &Rule{Meta: c.readMeta(), File: f.name, Lateness: 24 * time.Hour, Settle: time.Minute, MaxRows: 1_000_000, userMap: true}
 	c.refuseUnsupported()
 	switch spec.Type {

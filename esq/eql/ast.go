@@ -172,7 +172,16 @@ type Ref struct {
 
 // Refs returns the references of e in the order of the text, duplicates too.
 func Refs(e Expr) []Ref {
-	var refs []Ref
+	n := 0
+	walk(e, func(e Expr) {
+		if _, ok := e.(*Column); ok {
+			n++
+		}
+	})
+	if n == 0 {
+		return nil
+	}
+	refs := make([]Ref, 0, n)
 	walk(e, func(e Expr) {
 		if c, ok := e.(*Column); ok {
 			refs = append(refs, c.ref())

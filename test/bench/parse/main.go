@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/eql"
@@ -49,13 +50,13 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	r := result.Result{
 		Pair: "parse", Title: "Rules are read",
 		About: []string{
-			"Texts: parsed, translated to the query tree and written as the engine's JSON. Files: `rules.Load` of a folder, of ten rules six in kuery, two of one stage in EQL and two chains of five stages; decoded strictly, checked, planned and compiled.",
+			"Texts: parsed, translated to the query tree and written as the engine's JSON. Files: `rules.Load` of a folder, of ten rules six in kuery, two of one stage in EQL and two chains of five stages; decoded strictly, checked, planned and compiled, as many at once as there are processors. CPU is of the whole process, garbage collection included.",
 			about,
 			"That no memory grows with the square of a text is a test beside each package (growth_test.go), for 31 kinds of long texts.",
 		},
 		Versions: map[string]string{},
 	}
-	table := result.Table{Caption: fmt.Sprintf("%d rules", o.n), Columns: []string{"what", "bytes of text", "seconds", "from … to", "µs each", "bytes allocated each", "allocations each"}}
+	table := result.Table{Caption: fmt.Sprintf("%d rules", o.n), Columns: []string{"what", "bytes of text", "seconds", "from … to", "CPU s", "from … to", "CPU µs each", "bytes allocated each", "allocations each"}}
 	for _, w := range works {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -103,8 +104,8 @@ func prepare(o options) (works []work, about string, err error) {
 	}, "Queries in kuery: " + from + ". Conditions in EQL: drawn by seed.", err
 }
 
-const whyFiles = "20 MB of TOML: decoding it takes a third, collecting the garbage of that and of 10,000 rules that stay another, and two thousand chains of five stages most of the rest. " +
-	"Lines are looked up only where there is a problem, which took an eighth before."
+const whyFiles = "20 MB of TOML: decoding it takes 40 % of the CPU, collecting the garbage of that and of 10,000 rules that stay a quarter, and two thousand chains of five stages most of the rest. " +
+	"Lines are looked up only where there is a problem, which took an eighth before; files are read by as many workers as there are processors."
 
 func length(texts []string) int {
 	n := 0
@@ -174,14 +175,16 @@ func load(folder string, n int) error {
 
 // measure returns the row of a work and its target.
 func (w work) measure(o options) ([]string, result.Target, error) {
-	var seconds result.Sample
+	var seconds, cpu result.Sample
 	var before, after runtime.MemStats
 	err := result.Alternate(o.Rounds, func(counts bool) error {
 		runtime.ReadMemStats(&before)
+		began := time.Now()
 		took, err := result.CPU(w.do)
+		wall := time.Since(began).Seconds()
 		runtime.ReadMemStats(&after)
 		if counts {
-			seconds = append(seconds, took)
+			seconds, cpu = append(seconds, wall), append(cpu, took)
 		}
 		return err
 	})
@@ -189,12 +192,12 @@ func (w work) measure(o options) ([]string, result.Target, error) {
 		return nil, result.Target{}, err
 	}
 	n := float64(o.n)
-	median := seconds.Median()
-	cells := []string{w.name, fmt.Sprint(w.bytes), fmt.Sprintf("%.2f", median), seconds.Spread(), fmt.Sprintf("%.0f", median*1e6/n),
+	cells := []string{w.name, fmt.Sprint(w.bytes), fmt.Sprintf("%.2f", seconds.Median()), seconds.Spread(),
+		fmt.Sprintf("%.2f", cpu.Median()), cpu.Spread(), fmt.Sprintf("%.0f", cpu.Median()*1e6/n),
 		fmt.Sprintf("%.0f", float64(after.TotalAlloc-before.TotalAlloc)/n), fmt.Sprintf("%.0f", float64(after.Mallocs-before.Mallocs)/n)}
-	perTenThousand := median * 10_000 / n
+	perTenThousand, ofCPU := seconds.Median()*10_000/n, cpu.Median()*10_000/n
 	return cells, result.Target{
 		Reach: "10,000 rules in under 2 s: " + w.name,
-		Got:   fmt.Sprintf("%.2f s", perTenThousand), Met: perTenThousand < 2, Why: w.why,
+		Got:   fmt.Sprintf("%.2f s, %.2f s of CPU", perTenThousand, ofCPU), Met: perTenThousand < 2, Why: w.why,
 	}, nil
 }
