@@ -57,6 +57,7 @@ type verdict struct {
 	id    string
 	key   uint64    // see [narrowing.dropped]
 	doc   *document // nil: it is not kept
+	plain bool      // the document's texts are in its line, and will have to be kept
 	time  int64     // of one that is not kept: its @timestamp, or noTime
 }
 

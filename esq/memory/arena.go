@@ -19,14 +19,18 @@ const (
 
 // keep returns a document that is like d and shares nothing with it.
 func (a *arena) keep(d *document) *document {
-	if len(a.docs) == cap(a.docs) {
-		a.docs = make([]document, 0, docPiece)
-	}
-	a.docs = append(a.docs, *d)
-	c := &a.docs[len(a.docs)-1]
+	c := a.doc(*d)
 	c.id, c.source, c.decoded = a.string(d.id), a.string(d.source), a.string(d.decoded)
 	c.leaves = a.copy(d.leaves)
 	return c
+}
+
+func (a *arena) doc(d document) *document {
+	if len(a.docs) == cap(a.docs) {
+		a.docs = make([]document, 0, docPiece)
+	}
+	a.docs = append(a.docs, d)
+	return &a.docs[len(a.docs)-1]
 }
 
 func (a *arena) string(s string) string {

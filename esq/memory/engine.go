@@ -61,7 +61,7 @@ func (e *Engine) index(name string) *index {
 	if ix == nil {
 		ix = newIndex(name, e.names, e.types)
 		if e.narrow != nil {
-			ix.lasting = e.narrow.lasting
+			ix.lasting, ix.texts = e.narrow.lasting, &e.narrow.texts
 		}
 		e.indices[name] = ix
 	}

@@ -69,7 +69,7 @@ func TestCostOfLoading(t *testing.T) {
 		bytes  int64   // that stay, a document
 	}{
 		{"none is kept", dropped.Bytes(), 0.05, 100},
-		{"two fifths are kept", mixed.Bytes(), 1.2, 900},
+		{"two fifths are kept", mixed.Bytes(), 0.4, 450},
 	} {
 		const n = 20_000
 		// Less what half of them costs, and with it what does not grow.

@@ -101,6 +101,7 @@ type index struct {
 	sorted   map[string]*timeline // by date field; dropped when docs change
 	repeated repeated             // dropped when docs change
 	lasting  map[string]bool      // conditions that will be asked again and again
+	texts    *texts               // of documents whose source was not kept
 }
 
 func newIndex(indexName string, n *names, t types) *index {
@@ -186,7 +187,7 @@ type document struct {
 	record
 	index   *index
 	id      string
-	source  string
+	source  string // "" if nothing but the leaves was kept
 	decoded string
 	place   int // in index.docs; only who writes looks at it
 	seq     int64
@@ -194,6 +195,9 @@ type document struct {
 }
 
 func (d *document) text(l leaf) string {
+	if d.source == "" {
+		return d.index.texts.at(l.off, l.size)
+	}
 	if at := int(l.off) - len(d.source); at >= 0 {
 		return d.decoded[at:][:l.size]
 	}
@@ -297,6 +301,19 @@ func newTimeline(ix *index, field string, docs []*document) *timeline {
 	return t
 }
 
+// timeAt returns the earliest date in a field, in milliseconds.
+func (d *document) timeAt(id fieldID) (ms int64, ok bool) {
+	if d.index.fields[id] != Date {
+		return 0, false
+	}
+	for _, l := range d.of(id) {
+		if at, is := dateOf(l.kind, d.text(l)); is && (!ok || at < ms) {
+			ms, ok = at, true
+		}
+	}
+	return ms, ok
+}
+
 // time returns the earliest date in a field, in milliseconds, or why there is none.
 func (d *document) time(field string) (ms int64, why string) {
 	n := d.index.names.find(field)
@@ -310,12 +327,7 @@ func (d *document) time(field string) (ms int64, why string) {
 	if t := d.index.fields[n.id]; t != Date {
 		return 0, field + " is mapped as " + string(t) + ", not as a date"
 	}
-	found := false
-	for _, l := range leaves {
-		if at, ok := dateOf(l.kind, d.text(l)); ok && (!found || at < ms) {
-			ms, found = at, true
-		}
-	}
+	ms, found := d.timeAt(n.id)
 	if !found {
 		return 0, field + " " + quoted(d.text(leaves[0])) + " is not a date"
 	}
@@ -325,6 +337,6 @@ func (d *document) time(field string) (ms int64, why string) {
 func (d *document) whole() esq.Document {
 	return esq.Document{
 		Ref: esq.Ref{Index: d.index.name, ID: d.id}, Found: true,
-		SeqNo: d.seq, PrimaryTerm: primaryTerm, Source: []byte(d.source),
+		SeqNo: d.seq, PrimaryTerm: primaryTerm, Source: d.json(),
 	}
 }

@@ -46,10 +46,13 @@ func (e *Engine) Narrow(needs []Need) bool {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	// Most documents have their keys in order: so have their leaves, then.
+	slices.Sort(fields)
 	for _, f := range fields {
 		n.wanted.add(f)
 		e.names.below(e.names.root, f)
 	}
+	n.always = append([]string{timestamp}, e.ingest...)
 	for _, need := range needs {
 		noteConditions(n.lasting, need.Query)
 	}
@@ -78,6 +81,7 @@ func noteConditions(keys map[string]bool, q esq.Query) {
 type narrowing struct {
 	needs  []Need
 	wanted *want
+	always []string // fields that are wanted of every document
 	asked  []string // what the needs' queries speak of
 	// lasting are the conditions that the needs are made of.
 	lasting map[string]bool
@@ -87,6 +91,7 @@ type narrowing struct {
 	dropped map[uint64]int64
 	reader  sourceReader // of the one that takes documents in
 	arena   arena
+	texts   texts
 	// shape guards, while files are loaded, which indices there are, the names of
 	// fields and their types.
 	shape sync.RWMutex
@@ -124,6 +129,26 @@ func (n *narrowing) compile(ix *index) []matcher {
 		ms = append(ms, m)
 	}
 	return ms
+}
+
+// wantedOf is what is wanted of the documents of an index.
+func (n *narrowing) wantedOf(index string) *want {
+	w := &want{}
+	fields := slices.Clone(n.always)
+	for _, need := range n.needs {
+		if !selects(need.Indices, index) {
+			continue
+		}
+		fields = append(fields, need.Fields...)
+		for _, q := range []esq.Query{need.Filter, need.Query} {
+			asked, _ := fieldsOf(q)
+			fields = append(fields, asked...)
+		}
+	}
+	for _, f := range fields {
+		w.add(f)
+	}
+	return w
 }
 
 // asExpected reports whether the fields that are asked for have the types that

@@ -22,6 +22,10 @@ type chunk struct {
 	lines   []scanned
 	reduced []byte // where the lines' reduced sources are
 	arena   arena  // where documents are that will be kept
+	// of documents that will be kept, but whose texts are still in the lines
+	docs    []document
+	leaves  []leaf
+	decoded []byte
 	ready   chan struct{}
 	last    error // why no chunk comes after this one; io.EOF at the end
 }
@@ -47,10 +51,9 @@ func (l *loader) loadNarrow(in *bufio.Reader) error {
 	defer n.reader.release()
 	for range scanners {
 		workers.Go(func() {
-			p, r := &projector{wanted: n.wanted}, &sourceReader{narrow: n}
+			s := scanning{engine: l.engine, lines: newLineReader(n), projector: projector{wanted: n.wanted}, sources: sourceReader{narrow: n}}
 			for c := range work {
-				c.scan(p)
-				c.judge(l.engine, r)
+				s.scan(c)
 				c.ready <- struct{}{}
 			}
 		})
@@ -119,35 +122,46 @@ func (c *chunk) read(in io.Reader) error {
 	return nil
 }
 
-// scan takes the lines apart.
-func (c *chunk) scan(p *projector) {
-	c.lines, p.out = c.lines[:0], c.reduced[:0]
+// scanning is one of the scanners.
+type scanning struct {
+	engine    *Engine
+	lines     *lineReader
+	projector projector
+	sources   sourceReader
+}
+
+// scan takes the lines apart, and finds out which of the hits are kept.
+func (s *scanning) scan(c *chunk) {
+	c.lines, c.docs, c.leaves, c.decoded = c.lines[:0], c.docs[:0], c.leaves[:0], c.decoded[:0]
+	s.projector.out = c.reduced[:0]
 	action := false
 	for line := range bytes.Lines(c.text) {
-		s := scanned{text: line}
+		found := scanned{text: line}
 		switch trimmed := bytes.TrimSpace(line); {
 		case len(trimmed) == 0:
 		case action:
-			s.source, _ = p.line(trimmed)
+			found.source, _ = s.projector.line(trimmed)
 			action = false
 		default:
-			if s.hit, s.isHit = p.hit(trimmed); !s.isHit {
-				action = beginsAction(trimmed)
-			}
+			s.hit(c, trimmed, &found)
+			action = !found.isHit && beginsAction(trimmed)
 		}
-		c.lines = append(c.lines, s)
+		c.lines = append(c.lines, found)
 	}
-	c.reduced = p.out
+	c.reduced = s.projector.out
 }
 
-// judge finds out which of the hits are kept.
-func (c *chunk) judge(e *Engine, r *sourceReader) {
-	e.narrow.shape.RLock()
-	defer e.narrow.shape.RUnlock()
-	for i := range c.lines {
-		if s := &c.lines[i]; s.isHit {
-			s.found = r.judge(e, s.hit, &c.arena)
-		}
+// hit reads what may be a hit: in one pass, or where that is not sure, first
+// what is wanted of it and then that.
+func (s *scanning) hit(c *chunk, line []byte, found *scanned) {
+	s.engine.narrow.shape.RLock()
+	defer s.engine.narrow.shape.RUnlock()
+	if found.found = s.lines.read(s.engine, line, c); found.found.index != nil {
+		found.isHit = true
+		return
+	}
+	if found.hit, found.isHit = s.projector.hit(line); found.isHit {
+		found.found = s.sources.judge(s.engine, found.hit, &c.arena)
 	}
 }
 
@@ -241,6 +255,9 @@ func (l *loader) settle(v verdict) {
 	}
 	if v.doc != nil {
 		delete(n.dropped, v.key)
+		if v.plain {
+			v.doc = n.keep(v.doc)
+		}
 		ix.place(v.doc)
 		return
 	}

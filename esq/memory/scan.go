@@ -84,7 +84,10 @@ func (s *scanner) whole(rec *record) error {
 }
 
 func (r *record) order() {
-	slices.SortStableFunc(r.leaves, func(a, b leaf) int { return int(a.field) - int(b.field) })
+	byField := func(a, b leaf) int { return int(a.field) - int(b.field) }
+	if !slices.IsSortedFunc(r.leaves, byField) {
+		slices.SortStableFunc(r.leaves, byField)
+	}
 }
 
 func (s *scanner) unexpected() error {

@@ -1,0 +1,256 @@
+package memory
+
+import (
+	"bytes"
+	"math"
+)
+
+// lineReader reads search hits in one pass: it notes the wanted leaves as it
+// comes by them, and decides of these whether the document is kept. It is sure of
+// documents whose fields are all known to their index, each in one place: of one
+// that has arrays of objects, or dotted keys, the slower ways have to make sense.
+type lineReader struct {
+	projector
+	narrow *narrowing
+	trees  map[string]*tree
+	tree   *tree // of the line
+	line   uint64
+	doc    document
+	text   scanner // of strings with escapes
+}
+
+func newLineReader(n *narrowing) *lineReader {
+	return &lineReader{narrow: n, trees: map[string]*tree{}}
+}
+
+// read reads a line that is a search hit without changing the engine. What it
+// finds, none if it is not sure, is valid until the line changes, but for
+// documents that are kept: these lie in the chunk.
+func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
+	r.in, r.pos = line, 0
+	r.line++
+	r.doc = document{source: view(line), record: record{leaves: r.doc.leaves[:0]}, arrives: math.MinInt64}
+	r.text = scanner{raw: r.doc.source, decoded: r.text.decoded[:0]}
+	if !r.whole(e) || r.doc.index == nil || r.doc.id == "" {
+		return verdict{}
+	}
+	d := &r.doc
+	d.decoded = view(r.text.decoded)
+	d.order()
+	v := verdict{index: d.index, id: d.id, key: r.narrow.key(d.index.name, d.id), time: noTime, plain: true}
+	if reaches(1, r.tree.matchers, d, &d.record) {
+		v.doc = c.hold(d)
+		v.doc.arrives = e.arrival(v.doc)
+	} else if ms, ok := d.timeAt(r.tree.timestamp); ok {
+		v.time = ms
+	}
+	return v
+}
+
+// whole reads a hit, in which the index is named before the source.
+func (r *lineReader) whole(e *Engine) bool {
+	if !r.open('{') {
+		return false
+	}
+	read := false
+	for {
+		key, ok := r.key()
+		if !ok {
+			return false
+		}
+		switch string(key) {
+		case "_index":
+			ok = r.doc.index == nil && r.index(e)
+		case "_id":
+			var id []byte
+			ok = r.doc.id == "" && r.name(&id)
+			r.doc.id = view(id)
+		case "_source":
+			ok = !read && r.doc.index != nil && r.take('{') && r.object(r.tree.root, 0)
+			read = true
+		default:
+			ok = r.skip(0)
+		}
+		if !ok {
+			return false
+		}
+		if r.take(',') {
+			continue
+		}
+		return r.take('}') && r.pos == len(r.in) && read
+	}
+}
+
+// index finds the index that is named, and its tree.
+func (r *lineReader) index(e *Engine) bool {
+	var named []byte
+	if !r.name(&named) {
+		return false
+	}
+	if r.tree == nil || r.tree.index.name != string(named) {
+		ix := e.indices[string(named)]
+		if ix == nil {
+			return false
+		}
+		if r.tree = r.trees[ix.name]; r.tree == nil {
+			r.tree = r.narrow.grow(ix)
+			r.trees[ix.name] = r.tree
+		}
+	}
+	if ix := r.tree.index; r.tree.fields != len(ix.fields) {
+		r.tree = r.narrow.grow(ix)
+		r.trees[ix.name] = r.tree
+	}
+	r.doc.index = r.tree.index
+	return true
+}
+
+// object reads the members of an object, after its bracket.
+func (r *lineReader) object(b *branch, depth int) bool {
+	if depth > projectedDepth {
+		return false
+	}
+	if r.take('}') {
+		return true
+	}
+	for guess := &b.first; ; {
+		c, ok := r.member(b, guess)
+		if !ok {
+			return false
+		}
+		if c != nil {
+			*guess, guess = c, &c.next
+		}
+		switch {
+		case c == nil:
+			ok = r.skip(depth + 1)
+		case c.as == passed:
+			ok = r.pass(c, depth+1)
+		case c.as == unsure || c.read == r.line:
+			return false
+		default:
+			c.read = r.line
+			ok = r.value(c, depth+1)
+		}
+		switch {
+		case !ok:
+			return false
+		case r.take(','):
+		default:
+			return r.take('}')
+		}
+	}
+}
+
+// member reads the key of a member, of which there is a guess. It returns the
+// child that the key stands for, nil for one that is stepped over and not worth
+// learning.
+func (r *lineReader) member(b *branch, guess **branch) (c *branch, ok bool) {
+	if c = *guess; c != nil && bytes.HasPrefix(r.in[r.pos:], c.quoted) {
+		if r.pos += len(c.quoted); r.pos < len(r.in) && r.in[r.pos] <= ' ' {
+			r.space()
+		}
+		return c, true
+	}
+	key, ok := r.key()
+	if !ok {
+		return nil, false
+	}
+	if c = b.children[string(key)]; c == nil {
+		c = r.tree.learn(b, key)
+	}
+	return c, true
+}
+
+// pass steps over a value, all at once if it is as it was before.
+func (r *lineReader) pass(c *branch, depth int) bool {
+	if len(c.like) > 0 && bytes.HasPrefix(r.in[r.pos:], c.like) {
+		r.pos += len(c.like)
+		c.misses = 0
+		return true
+	}
+	from := r.pos
+	if !r.skip(depth) {
+		return false
+	}
+	c.remember(r.in[from:r.pos])
+	return true
+}
+
+// value reads what is wanted of a value.
+func (r *lineReader) value(c *branch, depth int) bool {
+	if r.pos == len(r.in) {
+		return false
+	}
+	switch r.in[r.pos] {
+	case '{':
+		return c.children != nil && r.take('{') && r.object(c, depth)
+	case '[':
+		return r.array(c)
+	}
+	return r.scalar(c)
+}
+
+// array reads an array of scalars.
+func (r *lineReader) array(c *branch) bool {
+	r.take('[')
+	if r.take(']') {
+		return true
+	}
+	for r.pos < len(r.in) && r.scalar(c) {
+		if !r.take(',') {
+			return r.take(']')
+		}
+	}
+	return false
+}
+
+func (r *lineReader) scalar(c *branch) bool {
+	from := r.pos
+	switch r.in[from] {
+	case '"':
+		return r.string(c)
+	case 't':
+		return r.word("true") && r.note(c, leafBool, from, len("true"))
+	case 'f':
+		return r.word("false") && r.note(c, leafBool, from, len("false"))
+	case 'n':
+		return r.word("null")
+	}
+	return r.number() && r.note(c, leafNumber, from, r.pos-from)
+}
+
+func (r *lineReader) string(c *branch) bool {
+	from := r.pos
+	plain, ok := r.str()
+	switch {
+	case !ok:
+		return false
+	case plain:
+		return r.note(c, leafString, from+1, r.pos-from-2)
+	}
+	r.text.pos = from
+	off, size, err := r.text.str()
+	return err == nil && r.note(c, leafString, off, size)
+}
+
+func (r *lineReader) note(c *branch, kind leafKind, off, size int) bool {
+	if c.as != noted {
+		return false
+	}
+	r.doc.leaves = append(r.doc.leaves, leaf{field: c.id, kind: kind, off: uint32(off), size: uint32(size)})
+	return true
+}
+
+// hold copies a document of a line, but not its texts, into the chunk.
+func (c *chunk) hold(d *document) *document {
+	from := len(c.leaves)
+	c.leaves = append(c.leaves, d.leaves...)
+	held := *d
+	held.leaves = c.leaves[from:len(c.leaves):len(c.leaves)]
+	start := len(c.decoded)
+	c.decoded = append(c.decoded, d.decoded...)
+	held.decoded = view(c.decoded[start:])
+	c.docs = append(c.docs, held)
+	return &c.docs[len(c.docs)-1]
+}

@@ -1,0 +1,75 @@
+package memory
+
+// texts holds the texts of many documents' leaves in large pieces. A text that
+// comes again in a field is there once, unless most texts of the field differ.
+type texts struct {
+	pieces [][]byte
+	fields []repeating // by field
+}
+
+const (
+	pieceBits = 20
+	longText  = 1 << 12 // bytes; what is longer is not held here
+	maxPieces = 1 << (32 - pieceBits)
+)
+
+// repeating is the texts of one field.
+type repeating struct {
+	last        span32
+	known       map[string]span32
+	seen, fresh int
+	varied      bool // nearly every document has a text of its own
+}
+
+// span32 is where a text is: the piece and the place in it, and the length.
+type span32 struct{ off, size uint32 }
+
+// enough is how many texts tell whether a field's texts repeat.
+const enough = 1 << 12
+
+func (t *texts) at(off, size uint32) string {
+	from := off & (1<<pieceBits - 1)
+	return view(t.pieces[off>>pieceBits][from : from+size])
+}
+
+// room reports whether a document with so many bytes of texts can be held.
+func (t *texts) room(size int) bool { return size <= longText && len(t.pieces) < maxPieces }
+
+// hold returns where a text of a field is, from now on.
+func (t *texts) hold(field fieldID, text string) span32 {
+	for int(field) >= len(t.fields) {
+		t.fields = append(t.fields, repeating{known: map[string]span32{}})
+	}
+	f := &t.fields[field]
+	if int(f.last.size) == len(text) && f.seen > 0 && t.at(f.last.off, f.last.size) == text {
+		return f.last
+	}
+	if f.varied {
+		return t.add(text)
+	}
+	f.seen++
+	s, known := f.known[text]
+	if !known {
+		f.fresh++
+		s = t.add(text)
+		f.known[t.at(s.off, s.size)] = s
+		if f.fresh > enough && 2*f.fresh > f.seen {
+			f.varied, f.known = true, nil
+		}
+	}
+	f.last = s
+	return s
+}
+
+// add appends a text.
+func (t *texts) add(text string) span32 {
+	n := len(t.pieces)
+	if n == 0 || len(t.pieces[n-1])+len(text) > 1<<pieceBits {
+		t.pieces = append(t.pieces, make([]byte, 0, 1<<pieceBits))
+		n++
+	}
+	p := &t.pieces[n-1]
+	s := span32{uint32((n-1)<<pieceBits + len(*p)), uint32(len(text))}
+	*p = append(*p, text...)
+	return s
+}
