@@ -2,11 +2,8 @@ package memory
 
 import (
 	"context"
-	"maps"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/stitchdetect/stitch/esq"
 )
@@ -35,47 +32,31 @@ func conjuncts(q esq.Query, to []esq.Query) []esq.Query {
 	return to
 }
 
-// selection is the documents of an index that satisfy some conditions.
-type selection struct {
-	keys     []string // of the conditions
-	matchers []matcher
-	uses     int
-	docs     []*document
-	filled   bool
-	by       map[string]*timeline // by date field
-}
-
-const (
-	maxSelections = 64   // of an index
-	maxSeen       = 4096 // conditions that are remembered to have been asked
-	maxKey        = 512  // bytes of a condition that may come again
-	oftenAsked    = 8    // times, after which a condition is taken to come again
-)
-
-// repeated remembers what an index was asked. It is dropped when documents change.
-type repeated struct {
-	seen       map[string]int
-	selections map[string]*selection
-}
-
 // hunt is the search for the documents of one index that match a question.
 type hunt struct {
 	compiler *compiler
 	time     string // of the question
 	now      int64
-	rest     []matcher // what the selection does not vouch for
+	rest     []condition // what the selection does not vouch for
 	ranges   map[string]bounded
 	unions   [][]bounded // disjunctions of which each branch has a time
 	keys     [][]asked   // conditions that need certain texts
 	from     *selection
 }
 
+// condition is a part of a question. One on times alone is decided by a
+// document's place, the others by the document.
+type condition struct {
+	byPlace    placeTest // nil: byDocument
+	byDocument matcher
+}
+
 // bounded is a period in a date field that matches must lie in, and the
 // conditions that say so and nothing else.
 type bounded struct {
-	field    string
-	period   period
-	matchers []matcher
+	field      string
+	period     period
+	conditions []condition
 }
 
 // newHunt compiles a question. What the index would refuse is an error.
@@ -84,15 +65,18 @@ func newHunt(c *compiler, q question) (*hunt, error) {
 	var keys []string
 	var lasting []esq.Query
 	for _, part := range conjuncts(q.query, nil) {
-		if key, ok := conditionKey(nil, part); ok && c.ix.again(string(key)) {
-			keys, lasting = append(keys, string(key)), append(lasting, part)
-			continue
+		timely := c.timely(part)
+		if timely == nil {
+			if key, ok := conditionKey(nil, part); ok && c.ix.again(string(key)) {
+				keys, lasting = append(keys, string(key)), append(lasting, part)
+				continue
+			}
 		}
 		m, err := c.compile(part)
 		if err != nil {
 			return nil, err
 		}
-		h.take(part, m)
+		h.take(part, condition{timely, m})
 	}
 	var err error
 	h.from, err = c.selection(keys, lasting)
@@ -100,14 +84,14 @@ func newHunt(c *compiler, q question) (*hunt, error) {
 }
 
 // take sorts a condition in: one on a time, or any other.
-func (h *hunt) take(part esq.Query, m matcher) {
+func (h *hunt) take(part esq.Query, m condition) {
 	if field, p, ok := h.compiler.bounds(part); ok {
 		b, known := h.ranges[field]
 		if !known {
 			b = bounded{field: field, period: anyTime()}
 		}
 		b.period = period{max(b.period.first, p.first), min(b.period.last, p.last)}
-		b.matchers = append(b.matchers, m)
+		b.conditions = append(b.conditions, m)
 		h.ranges[field] = b
 		return
 	}
@@ -152,39 +136,48 @@ func (c *compiler) union(branches []esq.Query) []bounded {
 
 // stretch is documents that a question looks at.
 type stretch struct {
-	docs   []*document
-	times  []int64 // of the first docs, in field
-	field  string
-	proven bool // that they lie in the question's period of the field
+	places  []int32
+	times   []int64 // of the first documents, in field
+	field   string
+	proven  bool // that they lie in the question's period of the field
+	visible bool // that all of them have arrived
 }
 
 // part is the documents of a timeline between two places.
 func (t *timeline) part(field string, from, to int) stretch {
-	return stretch{docs: t.docs[from:to], times: t.times[min(from, len(t.times)):min(to, len(t.times))], field: field, proven: !t.several}
+	return stretch{places: t.places[from:to], times: t.times[min(from, len(t.times)):min(to, len(t.times))], field: field, proven: !t.several}
+}
+
+// stretch is the documents of a selection that may lie in a period of a date
+// field, and of them those that may have the texts that are asked for.
+func (h *hunt) stretch(b bounded) stretch {
+	t := h.from.timeline(h.compiler.ix, b.field)
+	from, to := t.within(b.period)
+	visible := t.punctual && to <= len(t.times)
+	if visible {
+		to = max(from, min(to, t.until(h.now)))
+	}
+	s := h.narrowed(t, t.part(b.field, from, to), from, to)
+	s.visible = visible
+	return s
 }
 
 // stretches chooses the fewest documents that must be looked at, by their time.
 func (h *hunt) stretches() []stretch {
 	var best []stretch
 	fewest := math.MaxInt
-	for field, b := range h.ranges {
-		t := h.from.timeline(h.compiler.ix, field)
-		from, to := t.within(b.period)
-		if s := h.narrowed(t, t.part(field, from, to), from, to); len(s.docs) < fewest {
-			best, fewest = []stretch{s}, len(s.docs)
+	for _, b := range h.ranges {
+		if s := h.stretch(b); len(s.places) < fewest {
+			best, fewest = []stretch{s}, len(s.places)
 		}
 	}
 	for _, union := range h.unions {
 		var some []stretch
 		n := 0
 		for _, b := range union {
-			t := h.from.timeline(h.compiler.ix, b.field)
-			s := t.part(b.field, 0, 0)
-			if from, to := t.within(b.period); from < to {
-				s = t.part(b.field, from, to)
-			}
+			s := h.stretch(b)
 			s.proven = false
-			some, n = append(some, s), n+len(s.docs)
+			some, n = append(some, s), n+len(s.places)
 		}
 		if n < fewest {
 			best, fewest = some, n
@@ -194,10 +187,10 @@ func (h *hunt) stretches() []stretch {
 	case best != nil:
 		return best
 	case h.time == "":
-		return []stretch{{docs: h.from.all(h.compiler.ix)}}
+		return []stretch{{places: h.from.all(h.compiler.ix)}}
 	}
 	t := h.from.timeline(h.compiler.ix, h.time)
-	s := t.part(h.time, 0, len(t.docs))
+	s := t.part(h.time, 0, len(t.places))
 	s.proven = false
 	return []stretch{s}
 }
@@ -214,13 +207,13 @@ func (h *hunt) narrowed(t *timeline, s stretch, from, to int) stretch {
 	h.compiler.ix.sorting.Lock()
 	defer h.compiler.ix.sorting.Unlock()
 	for _, keys := range h.keys {
-		places, ok := t.among(keys, from, to)
-		if !ok || len(places) >= len(s.docs) {
+		among, ok := t.among(keys, from, to)
+		if !ok || len(among) >= len(s.places) {
 			continue
 		}
 		less := stretch{field: s.field, proven: s.proven}
-		for _, i := range places {
-			less.docs = append(less.docs, t.docs[i])
+		for _, i := range among {
+			less.places = append(less.places, t.places[i])
 			if int(i) < len(t.times) {
 				less.times = append(less.times, t.times[i])
 			}
@@ -232,35 +225,55 @@ func (h *hunt) narrowed(t *timeline, s stretch, from, to int) stretch {
 
 // run calls yield for every match, each once.
 func (h *hunt) run(ctx context.Context, yield func(found)) error {
-	var done map[*document]bool
+	ix := h.compiler.ix
+	var done placeSet
 	stretches := h.stretches()
 	if len(stretches) > 1 {
-		done = map[*document]bool{}
+		done = newPlaceSet(len(ix.docs))
 	}
 	for _, s := range stretches {
-		rest := slices.Clone(h.rest)
-		for field, b := range h.ranges {
-			if field != s.field || !s.proven {
-				rest = append(rest, b.matchers...)
-			}
-		}
-		for i, d := range s.docs {
+		byPlace, byDocument := h.tests(s)
+		find := h.finder(s)
+		for i, p := range s.places {
 			if i%patience == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if d.arrives > h.now || !holds(rest, d) {
+			if !holdsAt(byPlace, p) || len(byDocument) > 0 && !holds(byDocument, ix.docs[p]) {
 				continue
 			}
 			if done != nil {
-				if done[d] {
+				if done.has(p) {
 					continue
 				}
-				done[d] = true
+				done.add(p)
 			}
-			yield(h.found(s, i))
+			yield(find(i))
 		}
 	}
 	return ctx.Err()
+}
+
+// tests are what the documents of a stretch have to pass: first those that are
+// decided by their places.
+func (h *hunt) tests(s stretch) (byPlace []placeTest, byDocument []matcher) {
+	if !s.visible {
+		arrivals := h.compiler.ix.arrivals()
+		byPlace = append(byPlace, func(p int32) bool { return arrivals[p] <= h.now })
+	}
+	conditions := slices.Clone(h.rest)
+	for field, b := range h.ranges {
+		if field != s.field || !s.proven {
+			conditions = append(conditions, b.conditions...)
+		}
+	}
+	for _, c := range conditions {
+		if c.byPlace != nil {
+			byPlace = append(byPlace, c.byPlace)
+		} else {
+			byDocument = append(byDocument, c.byDocument)
+		}
+	}
+	return byPlace, byDocument
 }
 
 func holds(ms []matcher, d *document) bool {
@@ -272,175 +285,38 @@ func holds(ms []matcher, d *document) bool {
 	return true
 }
 
-// found is a match with its time, if the question is over one.
-func (h *hunt) found(s stretch, i int) found {
-	f := found{doc: s.docs[i]}
-	switch {
-	case h.time == "":
-	case h.time == s.field:
-		if i < len(s.times) {
-			f.ms, f.dated = s.times[i], true
-		}
-	default:
-		ms, why := f.doc.time(h.time)
-		f.dated = why == ""
-		if f.dated {
-			f.ms = ms
+func holdsAt(tests []placeTest, place int32) bool {
+	for _, test := range tests {
+		if !test(place) {
+			return false
 		}
 	}
-	return f
+	return true
 }
 
-// again reports whether a condition was asked often, or is known to come again,
-// and remembers it.
-func (ix *index) again(key string) bool {
-	if ix.lasting[key] {
-		return true
-	}
-	ix.sorting.Lock()
-	defer ix.sorting.Unlock()
-	if ix.repeated.seen == nil || len(ix.repeated.seen) > maxSeen {
-		ix.repeated.seen = map[string]int{}
-	}
-	ix.repeated.seen[key]++
-	return ix.repeated.seen[key] > oftenAsked
-}
-
-// selection returns the documents that satisfy conditions together.
-func (c *compiler) selection(keys []string, conditions []esq.Query) (*selection, error) {
-	c.ix.sorting.Lock()
-	defer c.ix.sorting.Unlock()
-	r, name := &c.ix.repeated, strings.Join(keys, "\n")
-	if s := r.selections[name]; s != nil {
-		s.uses++
-		return s, nil
-	}
-	s := &selection{keys: keys, by: map[string]*timeline{}}
-	for _, q := range conditions {
-		m, err := c.compile(q)
-		if err != nil {
-			return nil, err
-		}
-		s.matchers = append(s.matchers, m)
-	}
-	r.keep(name, s)
-	return s, nil
-}
-
-// keep remembers a selection, and forgets others if there are too many.
-func (r *repeated) keep(name string, s *selection) {
-	if len(r.selections) >= maxSelections {
-		maps.DeleteFunc(r.selections, func(_ string, s *selection) bool { return s.uses == 0 })
-	}
-	if r.selections == nil || len(r.selections) >= maxSelections {
-		r.selections = map[string]*selection{}
-	}
-	r.selections[name] = s
-}
-
-// wider returns the documents of the smallest selection that holds all of s.
-func (r *repeated) wider(s *selection, all []*document) []*document {
-	for _, other := range r.selections {
-		if other.filled && len(other.docs) < len(all) && !slices.ContainsFunc(other.keys, func(k string) bool { return !slices.Contains(s.keys, k) }) {
-			all = other.docs
-		}
-	}
-	return all
-}
-
-// all are the documents of the selection in no order.
-func (s *selection) all(ix *index) []*document {
-	if len(s.matchers) == 0 {
-		return ix.docs
-	}
-	ix.sorting.Lock()
-	defer ix.sorting.Unlock()
-	return s.fill(ix)
-}
-
-func (s *selection) fill(ix *index) []*document {
-	if !s.filled {
-		from := ix.repeated.wider(s, ix.docs)
-		s.filled = true
-		for _, d := range from {
-			if holds(s.matchers, d) {
-				s.docs = append(s.docs, d)
+// finder makes the matches of a stretch, with their times if the question is
+// over one.
+func (h *hunt) finder(s stretch) func(i int) found {
+	docs := h.compiler.ix.docs
+	switch h.time {
+	case "":
+		return func(i int) found { return found{doc: docs[s.places[i]]} }
+	case s.field:
+		return func(i int) found {
+			f := found{doc: docs[s.places[i]]}
+			if i < len(s.times) {
+				f.ms, f.dated = s.times[i], true
 			}
+			return f
 		}
 	}
-	return s.docs
-}
-
-// timeline is the documents of the selection in the order of a date field.
-func (s *selection) timeline(ix *index, field string) *timeline {
-	if len(s.matchers) == 0 {
-		return ix.by(field)
+	m := h.compiler.ix.moments(h.time)
+	return func(i int) found {
+		p := s.places[i]
+		f := found{doc: docs[p]}
+		if ms, ok := m.at(p); ok {
+			f.ms, f.dated = ms, true
+		}
+		return f
 	}
-	ix.sorting.Lock()
-	defer ix.sorting.Unlock()
-	t := s.by[field]
-	if t == nil {
-		t = newTimeline(ix, field, s.fill(ix))
-		s.by[field] = t
-	}
-	return t
-}
-
-// conditionKey writes a condition that may come again as a text that no other
-// has; ok is false for one that is too long, or depends on the time at which it
-// is asked, or is on a time itself.
-func conditionKey(key []byte, q esq.Query) (_ []byte, ok bool) {
-	key = append(key, '(')
-	defer func() { ok = ok && len(key) <= maxKey }()
-	switch q := q.(type) {
-	case nil, esq.MatchAll:
-		return append(key, "all)"...), true
-	case esq.MatchNone:
-		return append(key, "none)"...), true
-	case esq.BoolQuery:
-		key = strconv.AppendInt(append(key, "bool "...), int64(q.MinimumShouldMatch), 10)
-		for i, list := range [][]esq.Query{q.Must, q.Filter, q.Should, q.MustNot} {
-			key = append(key, ' ', byte('0'+i))
-			for _, part := range list {
-				if key, ok = conditionKey(key, part); !ok || len(key) > maxKey {
-					return key, false
-				}
-			}
-		}
-		return append(key, ')'), true
-	case esq.Term:
-		if strings.HasPrefix(q.Value.String(), "now") {
-			return key, false
-		}
-		key = strconv.AppendBool(append(key, "term "...), q.CaseInsensitive)
-		return append(valueKey(strconv.AppendQuote(key, q.Field), q.Value), ')'), true
-	case esq.Terms:
-		key = strconv.AppendQuote(append(key, "terms "...), q.Field)
-		for _, v := range q.Values {
-			if key = valueKey(key, v); len(key) > maxKey || strings.HasPrefix(v.String(), "now") {
-				return key, false
-			}
-		}
-		return append(key, ')'), true
-	case esq.Match:
-		if strings.HasPrefix(q.Value.String(), "now") {
-			return key, false
-		}
-		key = strconv.AppendBool(append(key, "match "...), q.Phrase)
-		return append(valueKey(strconv.AppendQuote(key, q.Field), q.Value), ')'), true
-	case esq.Prefix:
-		key = strconv.AppendBool(append(key, "prefix "...), q.CaseInsensitive)
-		return append(strconv.AppendQuote(strconv.AppendQuote(key, q.Field), q.Value), ')'), true
-	case esq.Wildcard:
-		key = strconv.AppendBool(append(key, "wildcard "...), q.CaseInsensitive)
-		return append(strconv.AppendQuote(strconv.AppendQuote(key, q.Field), q.Pattern), ')'), true
-	case esq.Exists:
-		return append(strconv.AppendQuote(append(key, "exists "...), q.Field), ')'), true
-	}
-	return key, false
-}
-
-func valueKey(key []byte, v esq.Value) []byte {
-	key = append(key, ' ', byte('0'+v.Kind()))
-	return strconv.AppendQuote(key, v.String())
 }

@@ -120,13 +120,7 @@ func (c *compiler) boolean(q esq.BoolQuery) (matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	least := q.MinimumShouldMatch
-	switch {
-	case len(must) == 0 && len(should) == 0:
-		least = 0 // with nothing to count, clusters do not
-	case len(must) == 0 && least == 0:
-		least = 1
-	}
+	least := least(q, len(must), len(should))
 	return func(d *document, r *record) bool {
 		for _, m := range must {
 			if !m(d, r) {
@@ -135,6 +129,17 @@ func (c *compiler) boolean(q esq.BoolQuery) (matcher, error) {
 		}
 		return reaches(least, should, d, r) && !slices.ContainsFunc(not, func(m matcher) bool { return m(d, r) })
 	}, nil
+}
+
+// least is how many of the conditions that should hold must.
+func least(q esq.BoolQuery, must, should int) int {
+	switch {
+	case must == 0 && should == 0:
+		return 0 // with nothing to count, clusters do not
+	case must == 0 && q.MinimumShouldMatch == 0:
+		return 1
+	}
+	return q.MinimumShouldMatch
 }
 
 // either compiles what of a query should hold. Where one is enough, folded texts

@@ -93,8 +93,9 @@ func (e *Engine) Span() (first, last time.Time, ok bool) {
 	from, to := int64(math.MaxInt64), int64(math.MinInt64)
 	note := func(ms int64) { from, to, ok = min(from, ms), max(to, ms), true }
 	for _, ix := range e.indices {
-		for _, d := range ix.docs {
-			if ms, why := d.time(timestamp); why == "" {
+		m := ix.moments(timestamp)
+		for i := range ix.docs {
+			if ms, ok := m.at(int32(i)); ok {
 				note(ms)
 			}
 		}

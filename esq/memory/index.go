@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"math"
 	"net/http"
 	"slices"
@@ -97,11 +96,18 @@ type index struct {
 	docs   []*document
 	seq    int64
 
-	sorting  sync.Mutex           // guards what searches fill
-	sorted   map[string]*timeline // by date field; dropped when docs change
-	repeated repeated             // dropped when docs change
-	lasting  map[string]bool      // conditions that will be asked again and again
-	texts    *texts               // of documents whose source was not kept
+	// What searches fill, dropped when docs change: sorting guards orders and
+	// selections and is taken before reading, which guards what is read of documents.
+	sorting  sync.Mutex
+	sorted   map[string]*timeline // by date field
+	every    []int32              // all places
+	repeated repeated
+	reading  sync.Mutex
+	dated    map[string]*moments // by date field
+	arrived  []int64             // by place
+
+	lasting map[string]bool // conditions that will be asked again and again
+	texts   *texts          // of documents whose source was not kept
 }
 
 func newIndex(indexName string, n *names, t types) *index {
@@ -167,6 +173,7 @@ func (ix *index) changed() {
 		clear(ix.sorted)
 		ix.repeated = repeated{}
 	}
+	ix.dated, ix.arrived = nil, nil
 }
 
 // take takes a document away.
@@ -189,7 +196,7 @@ type document struct {
 	id      string
 	source  string // "" if nothing but the leaves was kept
 	decoded string
-	place   int // in index.docs; only who writes looks at it
+	place   int // in index.docs; only who writes changes it
 	seq     int64
 	arrives int64 // milliseconds: before that, searches do not see it
 }
@@ -222,83 +229,6 @@ func (r *record) of(id fieldID) []leaf {
 		to++
 	}
 	return r.leaves[from:to]
-}
-
-// timeline is the documents of an index in the order of one date field, those
-// without a date last.
-type timeline struct {
-	docs   []*document
-	times  []int64          // of the first docs: milliseconds, ascending
-	broken []brokenDocument // the others, if these are all documents of the index
-	// several is whether some document has more than one value in the field.
-	// Then its place does not tell in which periods it lies.
-	several bool
-	// postings are of the fields that were asked for; nil where not worth it.
-	postings map[fieldID]*postings
-}
-
-// within returns between which places the documents are that may lie in a period.
-func (t *timeline) within(p period) (from, to int) {
-	if t.several || p == anyTime() {
-		return 0, len(t.docs)
-	}
-	from, _ = slices.BinarySearch(t.times, p.first)
-	to = len(t.times)
-	if p.last < math.MaxInt64 {
-		to, _ = slices.BinarySearch(t.times, p.last+1)
-	}
-	return from, max(from, to)
-}
-
-type brokenDocument struct {
-	doc *document
-	why string
-}
-
-// by returns all documents in the order of a date field, then of their ids.
-func (ix *index) by(field string) *timeline {
-	ix.sorting.Lock()
-	defer ix.sorting.Unlock()
-	if t := ix.sorted[field]; t != nil {
-		return t
-	}
-	t := newTimeline(ix, field, ix.docs)
-	for _, d := range t.docs[len(t.times):] {
-		_, why := d.time(field)
-		t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
-	}
-	ix.sorted[field] = t
-	return t
-}
-
-// newTimeline orders some documents of an index.
-func newTimeline(ix *index, field string, docs []*document) *timeline {
-	type dated struct {
-		ms  int64
-		doc *document
-	}
-	t := &timeline{}
-	var placed []dated
-	var rest []*document
-	n := ix.names.find(field)
-	for _, d := range docs {
-		t.several = t.several || n != nil && len(d.of(n.id)) > 1
-		if ms, why := d.time(field); why == "" {
-			placed = append(placed, dated{ms, d})
-		} else {
-			rest = append(rest, d)
-		}
-	}
-	slices.SortFunc(placed, func(a, b dated) int {
-		return cmp.Or(cmp.Compare(a.ms, b.ms), strings.Compare(a.doc.id, b.doc.id))
-	})
-	slices.SortFunc(rest, func(a, b *document) int { return strings.Compare(a.id, b.id) })
-	for _, p := range placed {
-		t.docs = append(t.docs, p.doc)
-		t.times = append(t.times, p.ms)
-	}
-	t.docs = append(t.docs, rest...)
-	return t
 }
 
 // timeAt returns the earliest date in a field, in milliseconds.

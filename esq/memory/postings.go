@@ -78,7 +78,7 @@ func (c *compiler) keyedField(path string, values []esq.Value, long bool) []aske
 func (t *timeline) posted(id fieldID) *postings {
 	p, known := t.postings[id]
 	if !known {
-		p = newPostings(t.docs, id)
+		p = newPostings(t, id)
 		if t.postings == nil {
 			t.postings = map[fieldID]*postings{}
 		}
@@ -87,13 +87,14 @@ func (t *timeline) posted(id fieldID) *postings {
 	return p
 }
 
-func newPostings(docs []*document, id fieldID) *postings {
-	if len(docs) < leastPosted {
+func newPostings(t *timeline, id fieldID) *postings {
+	if len(t.places) < leastPosted {
 		return nil
 	}
 	p := &postings{at: map[string][]int32{}}
 	var buffer []byte
-	for i, d := range docs {
+	for i, place := range t.places {
+		d := t.index.docs[place]
 		for _, l := range d.of(id) {
 			text := d.text(l)
 			if tooLong(text) {

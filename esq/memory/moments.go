@@ -1,0 +1,76 @@
+package memory
+
+import "slices"
+
+// moments is what all documents of an index have in one date field, by their
+// places: read once, so that nobody who asks for a time has to find and parse it.
+type moments struct {
+	ms    []int64 // the earliest of a document, where it has one
+	known placeSet
+	// several is whether some document has more than one value in the field, of
+	// which ms tells only one.
+	several bool
+}
+
+// at returns the earliest date of the document at a place, in milliseconds; ok is
+// false if it has none.
+func (m *moments) at(place int32) (ms int64, ok bool) {
+	return m.ms[place], m.known.has(place)
+}
+
+// moments returns what the documents have in a date field. The caller holds the
+// engine's lock, so that no document comes or goes.
+func (ix *index) moments(field string) *moments {
+	ix.reading.Lock()
+	defer ix.reading.Unlock()
+	m := ix.dated[field]
+	if m == nil {
+		m = newMoments(ix, field)
+		if ix.dated == nil {
+			ix.dated = map[string]*moments{}
+		}
+		ix.dated[field] = m
+	}
+	return m
+}
+
+func newMoments(ix *index, field string) *moments {
+	m := &moments{ms: make([]int64, len(ix.docs)), known: newPlaceSet(len(ix.docs))}
+	n := ix.names.find(field)
+	if n == nil || ix.fields[n.id] != Date {
+		return m
+	}
+	several := inParts(len(ix.docs), func(from, to int) bool { return m.read(ix.docs[from:to], int32(from), n.id) })
+	m.several = slices.Contains(several, true)
+	return m
+}
+
+// read fills in the dates of the documents from a place on, and reports whether
+// one of them has several.
+func (m *moments) read(docs []*document, from int32, id fieldID) (several bool) {
+	for i, d := range docs {
+		leaves := d.of(id)
+		several = several || len(leaves) > 1
+		for _, l := range leaves {
+			place := from + int32(i)
+			if ms, ok := dateOf(l.kind, d.text(l)); ok && (!m.known.has(place) || ms < m.ms[place]) {
+				m.ms[place] = ms
+				m.known.add(place)
+			}
+		}
+	}
+	return several
+}
+
+// arrivals returns when the documents became visible, by their places.
+func (ix *index) arrivals() []int64 {
+	ix.reading.Lock()
+	defer ix.reading.Unlock()
+	if len(ix.arrived) != len(ix.docs) {
+		ix.arrived = make([]int64, len(ix.docs))
+		for i, d := range ix.docs {
+			ix.arrived[i] = d.arrives
+		}
+	}
+	return ix.arrived
+}

@@ -1,0 +1,125 @@
+package memory
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
+
+// timeline is documents of an index in the order of one date field, those
+// without a date last.
+type timeline struct {
+	index  *index
+	places []int32          // of the documents, in index.docs
+	times  []int64          // of the first documents: milliseconds, ascending
+	broken []brokenDocument // the others, if these are all documents of the index
+	// several is whether some document has more than one value in the field.
+	// Then its place does not tell in which periods it lies.
+	several bool
+	// punctual is whether every document with a date becomes visible at it.
+	punctual bool
+	// postings are of the fields that were asked for; nil where not worth it.
+	postings map[fieldID]*postings
+}
+
+type brokenDocument struct {
+	doc *document
+	why string
+}
+
+// by returns all documents in the order of a date field, then of their ids.
+func (ix *index) by(field string) *timeline {
+	ix.sorting.Lock()
+	defer ix.sorting.Unlock()
+	return ix.inOrder(field)
+}
+
+// inOrder is by for who holds ix.sorting.
+func (ix *index) inOrder(field string) *timeline {
+	if t := ix.sorted[field]; t != nil {
+		return t
+	}
+	t := newTimeline(ix, ix.moments(field))
+	for _, p := range t.places[len(t.times):] {
+		d := ix.docs[p]
+		_, why := d.time(field)
+		t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
+	}
+	ix.sorted[field] = t
+	return t
+}
+
+// newTimeline orders all documents of an index.
+func newTimeline(ix *index, m *moments) *timeline {
+	type dated struct {
+		ms    int64
+		place int32
+	}
+	t := &timeline{index: ix, several: m.several, punctual: true}
+	placed := make([]dated, 0, len(ix.docs))
+	var rest []int32
+	arrivals := ix.arrivals()
+	for i := range ix.docs {
+		p := int32(i)
+		ms, ok := m.at(p)
+		if !ok {
+			rest = append(rest, p)
+			continue
+		}
+		placed = append(placed, dated{ms, p})
+		t.punctual = t.punctual && arrivals[p] == ms
+	}
+	byID := func(a, b int32) int { return strings.Compare(ix.docs[a].id, ix.docs[b].id) }
+	byTime := func(a, b dated) int {
+		if a.ms != b.ms {
+			return cmp.Compare(a.ms, b.ms)
+		}
+		return byID(a.place, b.place)
+	}
+	if !slices.IsSortedFunc(placed, byTime) {
+		slices.SortFunc(placed, byTime)
+	}
+	slices.SortFunc(rest, byID)
+	t.places, t.times = make([]int32, 0, len(ix.docs)), make([]int64, 0, len(placed))
+	for _, p := range placed {
+		t.places = append(t.places, p.place)
+		t.times = append(t.times, p.ms)
+	}
+	t.places = append(t.places, rest...)
+	return t
+}
+
+// only is what of a timeline lies in a set of so many places.
+func (t *timeline) only(set placeSet, many int) *timeline {
+	out := &timeline{index: t.index, places: make([]int32, 0, many), several: t.several, punctual: t.punctual}
+	for i, p := range t.places {
+		if !set.has(p) {
+			continue
+		}
+		out.places = append(out.places, p)
+		if i < len(t.times) {
+			out.times = append(out.times, t.times[i])
+		}
+	}
+	return out
+}
+
+// within returns between which places of the timeline the documents are that may
+// lie in a period.
+func (t *timeline) within(p period) (from, to int) {
+	if t.several || p == anyTime() {
+		return 0, len(t.places)
+	}
+	from, _ = slices.BinarySearch(t.times, p.first)
+	return from, max(from, t.until(p.last))
+}
+
+// until returns how many documents have a date up to a time.
+func (t *timeline) until(last int64) int {
+	if last == math.MaxInt64 {
+		return len(t.times)
+	}
+	n, _ := slices.BinarySearch(t.times, last+1)
+	return n
+}
