@@ -32,13 +32,18 @@ func (c *Cluster) Ask(ctx context.Context, questions []Question) ([]Stats, error
 			return all, &QuestionError{Question: i, Err: err}
 		}
 	}
-	outcomes := c.together(ctx, list)
+	t := newTurns()
+	ahead := c.readAhead(ctx, list, t)
+	defer ahead.close(ctx)
+	outcomes := c.together(ctx, list, t, ahead.leaves())
 	for i, q := range list {
 		err := outcomes[i].err
 		switch {
 		case err != nil:
 		case outcomes[i].answer != nil:
-			err = q.conclude(ctx, outcomes[i].answer)
+			err = c.conclude(ctx, q, outcomes[i].answer)
+		case ahead.has(i):
+			err = ahead.hand(ctx, i)
 		default:
 			err = c.carryOut(ctx, q)
 		}
@@ -69,8 +74,9 @@ type outcome struct {
 }
 
 // together answers, in multi-searches, the inquiries that have a first request.
-// The outcomes are parallel to them.
-func (c *Cluster) together(ctx context.Context, list []inquiry) []outcome {
+// The outcomes are parallel to them. The engine works on so many of them at a
+// time at the most, within one turn.
+func (c *Cluster) together(ctx context.Context, list []inquiry, t turns, most int) []outcome {
 	outcomes := make([]outcome, len(list))
 	var open []int
 	for i, q := range list {
@@ -82,7 +88,13 @@ func (c *Cluster) together(ctx context.Context, list []inquiry) []outcome {
 		return outcomes
 	}
 	for some := range slices.Chunk(open, maxTogether) {
-		if allowed := c.askTogether(ctx, list, some, outcomes); !allowed {
+		if err := t.take(ctx, list[some[0]].op); err != nil {
+			outcomes[some[0]].err = err
+			break
+		}
+		allowed := c.askTogether(ctx, list, some, most, outcomes)
+		t.end()
+		if !allowed {
 			break
 		}
 	}
@@ -91,9 +103,9 @@ func (c *Cluster) together(ctx context.Context, list []inquiry) []outcome {
 
 // askTogether asks some of the inquiries, those again for which the engine had
 // no room. It reports false if the user may not ask several at once.
-func (c *Cluster) askTogether(ctx context.Context, list []inquiry, open []int, outcomes []outcome) (allowed bool) {
+func (c *Cluster) askTogether(ctx context.Context, list []inquiry, open []int, most int, outcomes []outcome) (allowed bool) {
 	for attempt := 1; ; attempt++ {
-		answers, err := c.multiSearch(ctx, list, open)
+		answers, err := c.multiSearch(ctx, list, open, most)
 		var refusal *ResponseError
 		if errors.As(err, &refusal) && refusal.Status == http.StatusForbidden {
 			if !c.apart.Swap(true) {
@@ -133,7 +145,7 @@ func (c *Cluster) askTogether(ctx context.Context, list []inquiry, open []int, o
 }
 
 // multiSearch sends one multi-search; the answers are parallel to open.
-func (c *Cluster) multiSearch(ctx context.Context, list []inquiry, open []int) ([]togetherAnswer, error) {
+func (c *Cluster) multiSearch(ctx context.Context, list []inquiry, open []int, most int) ([]togetherAnswer, error) {
 	op := fmt.Sprintf("%s and ask %d questions more", list[open[0]].op, len(open)-1)
 	var body bytes.Buffer
 	for _, i := range open {
@@ -156,7 +168,7 @@ func (c *Cluster) multiSearch(ctx context.Context, list []inquiry, open []int) (
 		Responses []togetherAnswer `json:"responses"`
 	}
 	err := c.transport.do(ctx, call{op: op, cost: list[open[0]].stats, build: func() esapi.Request {
-		return esapi.MsearchRequest{Body: bytes.NewReader(body.Bytes()), MaxConcurrentSearches: esapi.IntPtr(atOnce)}
+		return esapi.MsearchRequest{Body: bytes.NewReader(body.Bytes()), MaxConcurrentSearches: esapi.IntPtr(most)}
 	}}, &answer)
 	if err != nil {
 		return nil, err

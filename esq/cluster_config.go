@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,8 +97,14 @@ func (c Config) transport() (transport, error) {
 	if c.Signer != nil {
 		carrier = signing{c.Signer, carrier, hide}
 	}
+	header := http.Header{}
+	if local(urls) {
+		// Nothing is gained by an answer that is made short for a way of no length.
+		header.Set("Accept-Encoding", "identity")
+	}
 	client, err := elastictransport.NewClient(
 		elastictransport.WithURLs(urls...),
+		elastictransport.WithHeader(header),
 		elastictransport.WithBasicAuth(c.Username, string(c.Password)),
 		elastictransport.WithAPIKey(string(c.APIKey)),
 		elastictransport.WithUserAgent(cmp.Or(c.UserAgent, "stitch")),
@@ -142,6 +150,13 @@ func (c *Config) addresses() ([]*url.URL, error) {
 		urls = append(urls, u)
 	}
 	return urls, nil
+}
+
+// local reports whether all addresses are of this machine.
+func local(urls []*url.URL) bool {
+	return !slices.ContainsFunc(urls, func(u *url.URL) bool {
+		return u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback()
+	})
 }
 
 // withoutUser hides the credentials in what should be a URL, also in one that

@@ -11,7 +11,7 @@ func Leaves(q Query) int { return leaves(q) }
 
 // SetPages makes all pages n hits or groups long.
 func (c *Cluster) SetPages(n int) {
-	c.pages.first, c.pages.most = n, n
+	c.pages.first, c.pages.some, c.pages.most = n, n, n
 	c.dialect.limits.groups = n
 }
 

@@ -66,7 +66,7 @@ func (g *grouping) walk(ctx context.Context, c *Cluster) error {
 	defer p.close(ctx)
 	var after json.RawMessage
 	for more := true; more; more = after != nil {
-		answer, err := p.search(ctx, g.body(after))
+		answer, err := p.search(ctx, g.body(after), g.stats)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,8 @@ type inquiry struct {
 	first   *searchBody // nil: asked page by page at once
 	// settle takes the answer to first. It reports false if that is not all.
 	settle func(*searchAnswer) (bool, error)
-	pages  func(context.Context) error
+	walk   *walk                       // reads all pages, or
+	pages  func(context.Context) error // does
 	// nothing, if set, is called where there is no index to ask.
 	nothing func() error
 }
@@ -27,23 +28,31 @@ func (c *Cluster) carryOut(ctx context.Context, q inquiry) error {
 		return q.noIndex()
 	}
 	if q.first == nil {
-		return q.pages(ctx)
+		return c.readPages(ctx, q)
 	}
 	var answer searchAnswer
 	if err := c.search(ctx, q.op, q.indices, *q.first, q.stats, &answer); err != nil {
 		return err
 	}
-	return q.conclude(ctx, &answer)
+	return c.conclude(ctx, q, &answer)
 }
 
 // conclude hands over what first was answered with, or all pages.
-func (q inquiry) conclude(ctx context.Context, answer *searchAnswer) error {
+func (c *Cluster) conclude(ctx context.Context, q inquiry, answer *searchAnswer) error {
 	if answer.Shards.Total == 0 {
 		return q.noIndex()
 	}
 	settled, err := q.settle(answer)
 	if err != nil || settled {
 		return err
+	}
+	return c.readPages(ctx, q)
+}
+
+// readPages reads page by page, from the beginning.
+func (c *Cluster) readPages(ctx context.Context, q inquiry) error {
+	if q.walk != nil {
+		return c.read(ctx, *q.walk, q.stats)
 	}
 	return q.pages(ctx)
 }
@@ -57,9 +66,8 @@ func (q inquiry) noIndex() error {
 }
 
 // inquire makes an inquiry of a walk.
-func (c *Cluster) inquire(w walk, stats *Stats, visit func(*hit) error) inquiry {
-	q := inquiry{op: w.op, indices: w.indices, stats: stats}
-	q.pages = func(ctx context.Context) error { return c.walk(ctx, w, stats, visit) }
+func (c *Cluster) inquire(w walk, stats *Stats) inquiry {
+	q := inquiry{op: w.op, indices: w.indices, stats: stats, walk: &w}
 	parts := c.dialect.limits.parts(orAll(w.query))
 	if w.many || len(parts) > 1 {
 		return q
@@ -77,6 +85,7 @@ func (c *Cluster) inquire(w walk, stats *Stats, visit func(*hit) error) inquiry 
 		}
 		if n := int64(len(page)); n != total && (w.limit == 0 || len(page) < w.limit) {
 			if len(page) == first.Size {
+				w.first = max(w.first, min(int(total), c.pages.next(len(page), sizeOf(page))))
 				return false, nil
 			}
 			return false, incomplete(w.op, n, total)
@@ -86,7 +95,7 @@ func (c *Cluster) inquire(w walk, stats *Stats, visit func(*hit) error) inquiry 
 		}
 		inPlace(page)
 		for i := range page {
-			if err := visit(&page[i]); err != nil {
+			if err := w.visit(&page[i]); err != nil {
 				return false, err
 			}
 		}

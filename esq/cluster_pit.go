@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
@@ -16,8 +17,10 @@ import (
 type pit struct {
 	c    *Cluster
 	op   string
-	id   string
-	cost *Stats
+	cost *Stats // of opening and closing it
+
+	mu sync.Mutex
+	id string
 }
 
 // openPIT opens a point in time of the indices; it is nil if there are none.
@@ -107,10 +110,13 @@ func (p *pit) close(ctx context.Context) {
 }
 
 // search asks for one page of the point in time, and checks that it is whole.
-func (p *pit) search(ctx context.Context, body searchBody) (searchAnswer, error) {
-	body.PIT = &pitRef{ID: p.id, KeepAlive: keepAliveText()}
+func (p *pit) search(ctx context.Context, body searchBody, cost *Stats) (searchAnswer, error) {
+	p.mu.Lock()
+	id := p.id
+	p.mu.Unlock()
+	body.PIT = &pitRef{ID: id, KeepAlive: keepAliveText()}
 	var answer searchAnswer
-	err := p.c.search(ctx, p.op, nil, body, p.cost, &answer)
+	err := p.c.search(ctx, p.op, nil, body, cost, &answer)
 	var refusal *ResponseError
 	if errors.As(err, &refusal) && refusal.Status == http.StatusNotFound {
 		return answer, &PartialError{Op: p.op, Reason: fmt.Sprintf(
@@ -120,7 +126,9 @@ func (p *pit) search(ctx context.Context, body searchBody) (searchAnswer, error)
 		return answer, err
 	}
 	if answer.PIT != "" {
+		p.mu.Lock()
 		p.id = answer.PIT
+		p.mu.Unlock()
 	}
 	return answer, nil
 }

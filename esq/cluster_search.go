@@ -149,20 +149,24 @@ func (c *Cluster) searching(s Search, stats *Stats, yield func(Hit) error) inqui
 		op: describeSearch(s), indices: s.Indices, query: s.Query, limit: s.Limit, many: s.Many,
 		first: c.pages.first, source: false,
 	}
+	if len(s.Fields) > 0 {
+		w.first = c.pages.some
+	}
 	if s.Time != "" {
 		w.order = []any{byTime(s.Time)}
 	}
 	if len(s.Fields) > 0 || s.Time != "" {
 		w.source = object{"includes": sourcePaths(s)}
 	}
-	return c.inquire(w, stats, func(h *hit) error {
+	w.visit = func(h *hit) error {
 		out, err := hitOf(s, h, stats)
 		if err != nil {
 			return fmt.Errorf("%s: %s/%s: %w", w.op, h.Index, h.ID, err)
 		}
 		stats.Hits++
 		return yield(out)
-	})
+	}
+	return c.inquire(w, stats)
 }
 
 func describeSearch(s Search) string {
@@ -256,13 +260,11 @@ func (c *Cluster) counting(indices []string, query Query, stats *Stats, yield fu
 		return true, yield(n)
 	}
 	// The parts overlap, so their counts cannot be added up.
-	q.pages = func(ctx context.Context) error {
-		n := int64(0)
-		w := walk{op: q.op, indices: indices, query: query, first: c.pages.most, source: false}
-		if err := c.walk(ctx, w, stats, func(*hit) error { n++; return nil }); err != nil {
-			return err
-		}
-		return yield(n)
+	n := int64(0)
+	q.walk = &walk{
+		op: q.op, indices: indices, query: query, first: c.pages.most, source: false,
+		visit: func(*hit) error { n++; return nil },
+		done:  func() error { return yield(n) },
 	}
 	return q
 }
@@ -290,14 +292,15 @@ func (c *Cluster) Find(ctx context.Context, indices []string, q Query, limit int
 	w := walk{
 		op: describe("find in", indices), indices: indices, query: q, limit: max(limit, 0),
 		first: min(c.pages.first, 100), source: true, seqNo: true,
+		visit: func(h *hit) error {
+			found = append(found, Document{
+				Ref: Ref{Index: h.Index, ID: h.ID}, Found: true,
+				SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm, Source: h.Source,
+			})
+			return nil
+		},
 	}
-	err := c.carryOut(ctx, c.inquire(w, &stats, func(h *hit) error {
-		found = append(found, Document{
-			Ref: Ref{Index: h.Index, ID: h.ID}, Found: true,
-			SeqNo: h.SeqNo, PrimaryTerm: h.PrimaryTerm, Source: h.Source,
-		})
-		return nil
-	}))
+	err := c.carryOut(ctx, c.inquire(w, &stats))
 	if err != nil {
 		return nil, err
 	}

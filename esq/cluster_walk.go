@@ -14,11 +14,14 @@ import (
 // pages says how many hits to ask for at once.
 type pages struct {
 	first int // when nothing is known of their size
+	some  int // the same, of some of their fields alone: they are mostly below a kilobyte
 	most  int // what the engine allows
 	bytes int // what an answer should be about, so that it fits in memory
 }
 
-func defaultPages(most int) pages { return pages{first: 1_000, most: most, bytes: 8 << 20} }
+func defaultPages(most int) pages {
+	return pages{first: 1_000, some: 5_000, most: most, bytes: 8 << 20}
+}
 
 // next returns the size of the page after one of n hits and so many bytes. It
 // grows slowly, since the next documents may be larger.
@@ -41,6 +44,9 @@ type walk struct {
 	first   int  // the size of the first page
 	limit   int  // 0 for all
 	many    bool // expects more than a page
+
+	visit func(*hit) error
+	done  func() error // called after all visits; nil for nothing
 }
 
 // page is the first page of part of the query.
@@ -48,37 +54,11 @@ func (w walk) page(part Query) searchBody {
 	return searchBody{Size: w.first, Query: part, Sort: w.order, Source: w.source, SeqNo: w.seqNo, TotalHits: true}
 }
 
-// walk visits the documents in their order, and then in that of the dialect's
-// tie-breaker. A query that goes out in
-// parts is as many walks over one point in time, merged: what several parts
-// found has the same place in the order and is visited once.
-func (c *Cluster) walk(ctx context.Context, w walk, stats *Stats, visit func(*hit) error) error {
-	p, err := c.openPIT(ctx, w.op, w.indices, stats)
-	if err != nil || p == nil {
-		return err
-	}
-	defer p.close(ctx)
-	parts := c.dialect.limits.parts(orAll(w.query))
-	cursors := make([]*cursor, len(parts))
-	for i, part := range parts {
-		cursors[i] = newCursor(p, w, part, len(parts))
-	}
-	m := merge{op: w.op, cursors: cursors}
-	for n := 0; w.limit == 0 || n < w.limit; n++ {
-		h, err := m.next(ctx)
-		if err != nil || h == nil {
-			return err
-		}
-		if err := visit(h); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // A cursor reads the pages of one query, one after the other.
 type cursor struct {
 	pit   *pit
+	turns turns
+	cost  Stats
 	body  searchBody
 	pages pages
 	page  []hit // what is left of the page at hand
@@ -87,7 +67,7 @@ type cursor struct {
 	limit int64 // hits that will be read at the most; 0 for all
 }
 
-func newCursor(p *pit, w walk, q Query, siblings int) *cursor {
+func newCursor(p *pit, w walk, q Query, siblings int, t turns) *cursor {
 	pages := p.c.pages
 	pages.bytes = max(pages.bytes/siblings, 64<<10)
 	first := max(min(w.first, pages.most)/siblings, 1)
@@ -96,7 +76,7 @@ func newCursor(p *pit, w walk, q Query, siblings int) *cursor {
 	}
 	body := w.page(q)
 	body.Size, body.Sort = first, slices.Concat(w.order, p.c.dialect.tieBreaker)
-	return &cursor{pit: p, pages: pages, total: -1, limit: int64(w.limit), body: body}
+	return &cursor{pit: p, turns: t, pages: pages, total: -1, limit: int64(w.limit), body: body}
 }
 
 // peek returns the hit in front, or nil at the end. The end is where as many
@@ -116,7 +96,11 @@ func (k *cursor) peek(ctx context.Context) (*hit, error) {
 func (k *cursor) drop() { k.page = k.page[1:] }
 
 func (k *cursor) fetch(ctx context.Context) error {
-	answer, err := k.pit.search(ctx, k.body)
+	if err := k.turns.take(ctx, k.pit.op); err != nil {
+		return err
+	}
+	answer, err := k.pit.search(ctx, k.body, &k.cost)
+	k.turns.end()
 	if err != nil {
 		return err
 	}
@@ -125,7 +109,7 @@ func (k *cursor) fetch(ctx context.Context) error {
 			return err
 		}
 		if answer.Shards.Total == 0 {
-			k.pit.cost.NoIndex = true
+			k.cost.NoIndex = true
 		}
 	}
 	k.page = answer.Hits.Hits

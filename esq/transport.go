@@ -1,6 +1,7 @@
 package esq
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
@@ -71,7 +73,7 @@ func (t *transport) attempt(ctx context.Context, c call, out any) *failure {
 		return t.lost(ctx, limited, c.op, err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	body, err := readAnswer(res)
 	if err != nil {
 		return t.lost(ctx, limited, c.op, fmt.Errorf("read answer: %w", err))
 	}
@@ -93,6 +95,20 @@ func (t *transport) attempt(ctx context.Context, c call, out any) *failure {
 		}, status: res.StatusCode}
 	}
 	return nil
+}
+
+// longestAnnounced bounds the room that is made for an answer before any of it
+// is there.
+const longestAnnounced = 64 << 20
+
+// readAnswer reads the body, in one piece of memory if its length is announced.
+func readAnswer(res *esapi.Response) ([]byte, error) {
+	var body bytes.Buffer
+	if n, err := strconv.Atoi(res.Header.Get("Content-Length")); err == nil && n > 0 && n <= longestAnnounced {
+		body.Grow(n + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(res.Body)
+	return body.Bytes(), err
 }
 
 // lost tells why no answer came: the caller gave up, the time was up, or the

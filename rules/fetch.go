@@ -463,7 +463,7 @@ func (s *searcher) askFor(questions *batch, f *fetch, src *source, caps map[stri
 }
 
 // fewAtMost is how many documents are taken to fit into one answer.
-const fewAtMost = 1000
+const fewAtMost = 5000
 
 // many reports whether a source is known to bring more than one answer holds.
 // Where neighbours narrow the question nobody knows.
