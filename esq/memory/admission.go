@@ -9,6 +9,8 @@ type sourceReader struct {
 	known  map[string]*admission // by index
 	doc    document
 	scan   scanner
+	draft  draft
+	shapes shapes
 }
 
 // admission decides which documents of one index are kept.
@@ -21,16 +23,19 @@ type admission struct {
 // changes nothing, and fails with errNewField where it would have to.
 func (r *sourceReader) read(ix *index, id, text string, fixed bool) (*document, error) {
 	d := &r.doc
-	r.scan = scanner{raw: text, index: ix, decoded: r.scan.decoded[:0], fixed: fixed}
-	*d = document{index: ix, id: id, source: text, record: record{leaves: d.leaves[:0]}, arrives: math.MinInt64}
-	err := r.scan.whole(&d.record)
-	d.decoded = view(r.scan.decoded)
+	r.scan = scanner{raw: text, index: ix, shapes: &r.shapes, decoded: r.scan.decoded[:0], fixed: fixed}
+	r.draft = draft{leaves: r.draft.leaves[:0]}
+	err := r.scan.whole(&r.draft)
+	*d = document{
+		index: ix, id: id, source: text, decoded: view(r.scan.decoded), arrives: math.MinInt64,
+		record: r.draft.record(&r.shapes, d.places[:0]),
+	}
 	return d, err
 }
 
 // release lets go of the texts of the document that was read last.
 func (r *sourceReader) release() {
-	r.doc = document{record: record{leaves: r.doc.leaves[:0]}}
+	r.doc = document{record: record{places: r.doc.places[:0]}}
 	r.scan = scanner{decoded: r.scan.decoded[:0]}
 }
 
@@ -84,7 +89,7 @@ func (r *sourceReader) verdict(e *Engine, d *document, key uint64, a *arena) ver
 	if r.admits(d) {
 		v.doc = a.keep(d)
 		v.doc.arrives = e.arrival(v.doc)
-	} else if ms, why := d.time(timestamp); why == "" {
+	} else if ms, ok := d.timeAt(r.narrow.timestamp); ok {
 		v.time = ms
 	}
 	return v

@@ -7,21 +7,21 @@ import "strings"
 // it stays as long as the engine.
 type arena struct {
 	text   []byte
-	leaves []leaf
+	places []place
 	docs   []document
 }
 
 const (
-	textPiece = 1 << 18 // bytes
-	leafPiece = 1 << 13
-	docPiece  = 1 << 9
+	textPiece  = 1 << 18 // bytes
+	placePiece = 1 << 13
+	docPiece   = 1 << 9
 )
 
 // keep returns a document that is like d and shares nothing with it.
 func (a *arena) keep(d *document) *document {
 	c := a.doc(*d)
 	c.id, c.source, c.decoded = a.string(d.id), a.string(d.source), a.string(d.decoded)
-	c.leaves = a.copy(d.leaves)
+	c.places = a.copy(d.places)
 	return c
 }
 
@@ -45,11 +45,11 @@ func (a *arena) string(s string) string {
 	return view(a.text[from:])
 }
 
-func (a *arena) copy(leaves []leaf) []leaf {
-	if len(a.leaves)+len(leaves) > cap(a.leaves) {
-		a.leaves = make([]leaf, 0, max(leafPiece, len(leaves)))
+func (a *arena) copy(places []place) []place {
+	if len(a.places)+len(places) > cap(a.places) {
+		a.places = make([]place, 0, max(placePiece, len(places)))
 	}
-	from := len(a.leaves)
-	a.leaves = append(a.leaves, leaves...)
-	return a.leaves[from:len(a.leaves):len(a.leaves)]
+	from := len(a.places)
+	a.places = append(a.places, places...)
+	return a.places[from:len(a.places):len(a.places)]
 }

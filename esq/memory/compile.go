@@ -263,15 +263,18 @@ func (f field) any(pass leafTest) matcher {
 		return never
 	case 1:
 		id := f.ids[0]
-		return func(d *document, r *record) bool { return passes(d, r.of(id), pass) }
+		return func(d *document, r *record) bool {
+			from, to := r.of(id)
+			return passes(d, r, from, to, pass)
+		}
 	}
 	wanted := map[fieldID]bool{}
 	for _, id := range f.ids {
 		wanted[id] = true
 	}
 	return func(d *document, r *record) bool {
-		for i, l := range r.leaves {
-			if wanted[l.field] && passes(d, r.leaves[i:i+1], pass) {
+		for i := range r.places {
+			if wanted[r.shape.fields[i]] && passes(d, r, i, i+1, pass) {
 				return true
 			}
 		}
@@ -279,9 +282,10 @@ func (f field) any(pass leafTest) matcher {
 	}
 }
 
-func passes(d *document, leaves []leaf, pass leafTest) bool {
-	for _, l := range leaves {
-		if pass(l.kind, d.text(l)) {
+// passes reports whether some leaf between two places does.
+func passes(d *document, r *record, from, to int, pass leafTest) bool {
+	for i := from; i < to; i++ {
+		if pass(r.shape.kinds[i], d.text(r.places[i])) {
 			return true
 		}
 	}

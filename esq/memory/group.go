@@ -162,8 +162,8 @@ func (d *document) parts(path string) ([]part, error) {
 	}
 	var parts []part
 	for _, id := range f.ids {
-		for _, l := range d.of(id) {
-			if p, ok := f.typ.part(l.kind, d.text(l)); ok && !slices.ContainsFunc(parts, p.same) {
+		for i, to := d.of(id); i < to; i++ {
+			if p, ok := f.typ.part(d.shape.kinds[i], d.text(d.places[i])); ok && !slices.ContainsFunc(parts, p.same) {
 				parts = append(parts, p)
 			}
 		}

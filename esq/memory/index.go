@@ -108,6 +108,7 @@ type index struct {
 
 	lasting map[string]bool // conditions that will be asked again and again
 	texts   *texts          // of documents whose source was not kept
+	shapes  shapes          // of documents that came whole
 }
 
 func newIndex(indexName string, n *names, t types) *index {
@@ -201,34 +202,15 @@ type document struct {
 	arrives int64 // milliseconds: before that, searches do not see it
 }
 
-func (d *document) text(l leaf) string {
+// text returns the text at a place.
+func (d *document) text(p place) string {
 	if d.source == "" {
-		return d.index.texts.at(l.off, l.size)
+		return d.index.texts.at(p)
 	}
-	if at := int(l.off) - len(d.source); at >= 0 {
-		return d.decoded[at:][:l.size]
+	if at := int(p.off) - len(d.source); at >= 0 {
+		return d.decoded[at:][:p.size]
 	}
-	return d.source[l.off:][:l.size]
-}
-
-// of returns the leaves of a field.
-func (r *record) of(id fieldID) []leaf {
-	from, to := 0, len(r.leaves)
-	for from < to {
-		if middle := int(uint(from+to) >> 1); r.leaves[middle].field < id {
-			from = middle + 1
-		} else {
-			to = middle
-		}
-	}
-	if from == len(r.leaves) || r.leaves[from].field != id {
-		return nil
-	}
-	to = from + 1
-	for to < len(r.leaves) && r.leaves[to].field == id {
-		to++
-	}
-	return r.leaves[from:to]
+	return d.source[p.off:][:p.size]
 }
 
 // timeAt returns the earliest date in a field, in milliseconds.
@@ -236,8 +218,8 @@ func (d *document) timeAt(id fieldID) (ms int64, ok bool) {
 	if d.index.fields[id] != Date {
 		return 0, false
 	}
-	for _, l := range d.of(id) {
-		if at, is := dateOf(l.kind, d.text(l)); is && (!ok || at < ms) {
+	for i, to := d.of(id); i < to; i++ {
+		if at, is := dateOf(d.shape.kinds[i], d.text(d.places[i])); is && (!ok || at < ms) {
 			ms, ok = at, true
 		}
 	}
@@ -250,8 +232,8 @@ func (d *document) time(field string) (ms int64, why string) {
 	if n == nil {
 		return 0, "no " + field
 	}
-	leaves := d.of(n.id)
-	if len(leaves) == 0 {
+	first, end := d.of(n.id)
+	if first == end {
 		return 0, "no " + field
 	}
 	if t := d.index.fields[n.id]; t != Date {
@@ -259,7 +241,7 @@ func (d *document) time(field string) (ms int64, why string) {
 	}
 	ms, found := d.timeAt(n.id)
 	if !found {
-		return 0, field + " " + quoted(d.text(leaves[0])) + " is not a date"
+		return 0, field + " " + quoted(d.text(d.places[first])) + " is not a date"
 	}
 	return ms, ""
 }

@@ -16,6 +16,9 @@ type lineReader struct {
 	tree   *tree // of the line
 	line   uint64
 	doc    document
+	draft  draft
+	places []place
+	shapes shapes
 	text   scanner // of strings with escapes
 }
 
@@ -29,19 +32,20 @@ func newLineReader(n *narrowing) *lineReader {
 func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
 	r.in, r.pos = line, 0
 	r.line++
-	r.doc = document{source: view(line), record: record{leaves: r.doc.leaves[:0]}, arrives: math.MinInt64}
+	r.doc = document{source: view(line), arrives: math.MinInt64}
+	r.draft.leaves = r.draft.leaves[:0]
 	r.text = scanner{raw: r.doc.source, decoded: r.text.decoded[:0]}
 	if !r.whole(e) || r.doc.index == nil || r.doc.id == "" {
 		return verdict{}
 	}
 	d := &r.doc
-	d.decoded = view(r.text.decoded)
-	d.order()
+	d.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.places[:0])
+	r.places = d.places
 	v := verdict{index: d.index, id: d.id, key: r.narrow.key(d.index.name, d.id), time: noTime, plain: true}
 	if reaches(1, r.tree.matchers, d, &d.record) {
 		v.doc = c.hold(d)
 		v.doc.arrives = e.arrival(v.doc)
-	} else if ms, ok := d.timeAt(r.tree.timestamp); ok {
+	} else if ms, ok := d.timeAt(r.narrow.timestamp); ok {
 		v.time = ms
 	}
 	return v
@@ -238,16 +242,16 @@ func (r *lineReader) note(c *branch, kind leafKind, off, size int) bool {
 	if c.as != noted {
 		return false
 	}
-	r.doc.leaves = append(r.doc.leaves, leaf{field: c.id, kind: kind, off: uint32(off), size: uint32(size)})
+	r.draft.leaves = append(r.draft.leaves, leaf{c.id, kind, place{uint32(off), uint32(size)}})
 	return true
 }
 
 // hold copies a document of a line, but not its texts, into the chunk.
 func (c *chunk) hold(d *document) *document {
-	from := len(c.leaves)
-	c.leaves = append(c.leaves, d.leaves...)
+	from := len(c.places)
+	c.places = append(c.places, d.places...)
 	held := *d
-	held.leaves = c.leaves[from:len(c.leaves):len(c.leaves)]
+	held.places = c.places[from:]
 	start := len(c.decoded)
 	c.decoded = append(c.decoded, d.decoded...)
 	held.decoded = view(c.decoded[start:])

@@ -49,11 +49,11 @@ func newMoments(ix *index, field string) *moments {
 // one of them has several.
 func (m *moments) read(docs []*document, from int32, id fieldID) (several bool) {
 	for i, d := range docs {
-		leaves := d.of(id)
-		several = several || len(leaves) > 1
-		for _, l := range leaves {
+		at, to := d.of(id)
+		several = several || to-at > 1
+		for ; at < to; at++ {
 			place := from + int32(i)
-			if ms, ok := dateOf(l.kind, d.text(l)); ok && (!m.known.has(place) || ms < m.ms[place]) {
+			if ms, ok := dateOf(d.shape.kinds[at], d.text(d.places[at])); ok && (!m.known.has(place) || ms < m.ms[place]) {
 				m.ms[place] = ms
 				m.known.add(place)
 			}

@@ -53,6 +53,7 @@ func (e *Engine) Narrow(needs []Need) bool {
 		e.names.below(e.names.root, f)
 	}
 	n.always = append([]string{timestamp}, e.ingest...)
+	n.timestamp = e.names.below(e.names.root, timestamp).id
 	for _, need := range needs {
 		noteConditions(n.lasting, need.Query)
 	}
@@ -82,7 +83,9 @@ type narrowing struct {
 	needs  []Need
 	wanted *want
 	always []string // fields that are wanted of every document
-	asked  []string // what the needs' queries speak of
+	// timestamp is the field of that name.
+	timestamp fieldID
+	asked     []string // what the needs' queries speak of
 	// lasting are the conditions that the needs are made of.
 	lasting map[string]bool
 	seed    maphash.Seed

@@ -61,8 +61,9 @@ func (d *document) first(field string) string {
 		return ""
 	}
 	least := ""
-	for i, l := range d.of(n.id) {
-		if text := d.text(l); i == 0 || text < least {
+	from, to := d.of(n.id)
+	for i := from; i < to; i++ {
+		if text := d.text(d.places[i]); i == from || text < least {
 			least = text
 		}
 	}

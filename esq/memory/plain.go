@@ -14,17 +14,16 @@ import (
 // keep returns a document like d, which still has its texts in a line.
 func (n *narrowing) keep(d *document) *document {
 	size := len(d.id)
-	for _, l := range d.leaves {
-		size += int(l.size)
+	for _, p := range d.places {
+		size += int(p.size)
 	}
 	if !n.texts.room(size) {
 		return n.keepWhole(d)
 	}
 	id := n.texts.add(d.id)
-	kept := document{index: d.index, id: n.texts.at(id.off, id.size), arrives: d.arrives, record: record{leaves: n.arena.copy(d.leaves)}}
-	for i, l := range kept.leaves {
-		at := n.texts.hold(l.field, d.text(l))
-		kept.leaves[i].off, kept.leaves[i].size = at.off, at.size
+	kept := document{index: d.index, id: n.texts.at(id), arrives: d.arrives, record: record{shape: d.shape, places: n.arena.copy(d.places)}}
+	for i, p := range kept.places {
+		kept.places[i] = n.texts.hold(d.shape.fields[i], d.text(p))
 	}
 	return n.arena.doc(kept)
 }
@@ -55,13 +54,13 @@ func (d *document) valuesAt(path string) []esq.Value {
 	if n == nil {
 		return nil
 	}
-	leaves := d.of(n.id)
-	if len(leaves) == 0 {
+	from, to := d.of(n.id)
+	if from == to {
 		return nil
 	}
-	values := make([]esq.Value, len(leaves))
-	for i, l := range leaves {
-		values[i] = valueOf(l.kind, d.text(l))
+	values := make([]esq.Value, 0, to-from)
+	for i := from; i < to; i++ {
+		values = append(values, valueOf(d.shape.kinds[i], d.text(d.places[i])))
 	}
 	return values
 }
@@ -89,15 +88,14 @@ func (d *document) json() []byte {
 // rebuilt is a source with the leaves of a plain document.
 func (d *document) rebuilt() []byte {
 	source := map[string]any{}
-	for from := 0; from < len(d.leaves); {
-		leaves := d.of(d.leaves[from].field)
-		from += len(leaves)
+	for i := 0; i < len(d.places); {
+		field := d.shape.fields[i]
 		var values []json.RawMessage
-		for _, l := range leaves {
-			values = append(values, written(l.kind, d.text(l)))
+		for _, to := d.of(field); i < to; i++ {
+			values = append(values, written(d.shape.kinds[i], d.text(d.places[i])))
 		}
 		inside := source
-		keys := strings.Split(d.index.names.all[leaves[0].field].path, ".")
+		keys := strings.Split(d.index.names.all[field].path, ".")
 		for _, key := range keys[:len(keys)-1] {
 			below, _ := inside[key].(map[string]any)
 			if below == nil {

@@ -95,8 +95,8 @@ func newPostings(t *timeline, id fieldID) *postings {
 	var buffer []byte
 	for i, place := range t.places {
 		d := t.index.docs[place]
-		for _, l := range d.of(id) {
-			text := d.text(l)
+		for at, to := d.of(id); at < to; at++ {
+			text := d.text(d.places[at])
 			if tooLong(text) {
 				p.long = append(p.long, int32(i))
 				continue

@@ -3,7 +3,6 @@ package memory
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -12,41 +11,13 @@ import (
 // maxDepth bounds how deep a document's objects and arrays may lie in each other.
 const maxDepth = 500
 
-// leafKind is the JSON type of a leaf.
-type leafKind uint8
-
-const (
-	leafString leafKind = iota
-	leafNumber
-	leafBool
-)
-
-// leaf is one scalar of a document: the field it stands in and where its text is.
-type leaf struct {
-	field fieldID
-	kind  leafKind
-	off   uint32 // in raw, or from the end of raw in decoded
-	size  uint32
-}
-
-// record is what queries look at: the leaves of a document, or of one element
-// of a nested field, ordered by field.
-type record struct {
-	leaves []leaf
-	nested []nestedRecord
-}
-
-type nestedRecord struct {
-	path fieldID
-	record
-}
-
 // scanner takes a JSON object apart into a record.
 type scanner struct {
 	raw     string
 	pos     int
 	decoded []byte // texts of strings that are written with escapes
 	index   *index // whose mapping types the fields
+	shapes  *shapes
 	// fixed says that the index and its names stay as they are: a field that is
 	// new to it is errNewField.
 	fixed bool
@@ -58,17 +29,16 @@ var errNewField = errors.New("a field is new to the index")
 // scan reads raw, which must be one JSON object, for an index. It returns the
 // leaves and the text of those strings that are not in raw as they mean.
 func scan(raw string, ix *index) (record, string, error) {
-	s := &scanner{raw: raw, index: ix}
-	var rec record
-	if err := s.whole(&rec); err != nil {
+	s := &scanner{raw: raw, index: ix, shapes: &ix.shapes}
+	var d draft
+	if err := s.whole(&d); err != nil {
 		return record{}, "", err
 	}
-	rec.leaves = slices.Clip(rec.leaves)
-	return rec, string(s.decoded), nil
+	return d.record(&ix.shapes, nil), string(s.decoded), nil
 }
 
 // whole reads all of raw.
-func (s *scanner) whole(rec *record) error {
+func (s *scanner) whole(rec *draft) error {
 	s.space()
 	if s.pos == len(s.raw) || s.raw[s.pos] != '{' {
 		return errors.New("not a JSON object")
@@ -79,15 +49,7 @@ func (s *scanner) whole(rec *record) error {
 	if s.space(); s.pos != len(s.raw) {
 		return s.unexpected()
 	}
-	rec.order()
 	return nil
-}
-
-func (r *record) order() {
-	byField := func(a, b leaf) int { return int(a.field) - int(b.field) }
-	if !slices.IsSortedFunc(r.leaves, byField) {
-		slices.SortStableFunc(r.leaves, byField)
-	}
 }
 
 func (s *scanner) unexpected() error {
@@ -121,7 +83,7 @@ func (s *scanner) accept(b byte) bool {
 
 // object reads an object whose members are fields below at. In a flattened
 // object every leaf is a keyword.
-func (s *scanner) object(rec *record, at *name, flat bool, depth int) error {
+func (s *scanner) object(rec *draft, at *name, flat bool, depth int) error {
 	s.accept('{')
 	if s.accept('}') {
 		return nil
@@ -165,7 +127,7 @@ func (s *scanner) below(at *name, key string) (*name, error) {
 	return nil, errNewField
 }
 
-func (s *scanner) array(rec *record, at *name, flat bool, depth int) error {
+func (s *scanner) array(rec *draft, at *name, flat bool, depth int) error {
 	s.accept('[')
 	if s.accept(']') {
 		return nil
@@ -183,7 +145,7 @@ func (s *scanner) array(rec *record, at *name, flat bool, depth int) error {
 	}
 }
 
-func (s *scanner) value(rec *record, at *name, flat bool, depth int) error {
+func (s *scanner) value(rec *draft, at *name, flat bool, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("objects and arrays lie more than %d deep", maxDepth)
 	}
@@ -212,24 +174,22 @@ func (s *scanner) value(rec *record, at *name, flat bool, depth int) error {
 }
 
 // inner reads an object that is a field's value, by the field's type.
-func (s *scanner) inner(rec *record, at *name, flat bool, depth int) error {
+func (s *scanner) inner(rec *draft, at *name, flat bool, depth int) error {
 	switch t := s.index.objectType(at); {
 	case flat || t == Flattened:
 		return s.object(rec, at, true, depth)
 	case t == Nested:
-		element := nestedRecord{path: at.id}
-		if err := s.object(&element.record, at, false, depth); err != nil {
+		var element draft
+		if err := s.object(&element, at, false, depth); err != nil {
 			return err
 		}
-		element.order()
-		element.leaves = slices.Clip(element.leaves)
-		rec.nested = append(rec.nested, element)
+		rec.nested = append(rec.nested, nestedRecord{at.id, element.record(s.shapes, nil)})
 		return nil
 	}
 	return s.object(rec, at, false, depth)
 }
 
-func (s *scanner) literal(rec *record, at *name, flat bool) error {
+func (s *scanner) literal(rec *draft, at *name, flat bool) error {
 	for _, word := range [...]string{"true", "false", "null"} {
 		if len(s.raw)-s.pos < len(word) || s.raw[s.pos:s.pos+len(word)] != word {
 			continue
@@ -245,7 +205,7 @@ func (s *scanner) literal(rec *record, at *name, flat bool) error {
 }
 
 // add keeps a leaf and tells the index of its field.
-func (s *scanner) add(rec *record, at *name, flat bool, kind leafKind, off, size int) error {
+func (s *scanner) add(rec *draft, at *name, flat bool, kind leafKind, off, size int) error {
 	if !flat {
 		if _, known := s.index.fields[at.id]; s.fixed && !known {
 			return errNewField
@@ -254,7 +214,7 @@ func (s *scanner) add(rec *record, at *name, flat bool, kind leafKind, off, size
 			return nil
 		}
 	}
-	rec.leaves = append(rec.leaves, leaf{field: at.id, kind: kind, off: uint32(off), size: uint32(size)})
+	rec.leaves = append(rec.leaves, leaf{at.id, kind, place{uint32(off), uint32(size)}})
 	return nil
 }
 

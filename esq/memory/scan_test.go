@@ -15,8 +15,8 @@ func newTestIndex(m Mapping) *index { return newIndex("i", newNames(), m.types()
 // leavesOf writes a record as "path=text" and, for nested ones, "path{...}".
 func leavesOf(d *document, r *record) []string {
 	all := []string{}
-	for _, l := range r.leaves {
-		all = append(all, d.index.names.all[l.field].path+"="+d.text(l))
+	for i, p := range r.places {
+		all = append(all, d.index.names.all[r.shape.fields[i]].path+"="+d.text(p))
 	}
 	for _, n := range r.nested {
 		all = append(all, d.index.names.all[n.path].path+"{"+strings.Join(leavesOf(d, &n.record), " ")+"}")

@@ -15,33 +15,31 @@ const (
 
 // repeating is the texts of one field.
 type repeating struct {
-	last        span32
-	known       map[string]span32
+	last        place
+	known       map[string]place
 	seen, fresh int
 	varied      bool // nearly every document has a text of its own
 }
 
-// span32 is where a text is: the piece and the place in it, and the length.
-type span32 struct{ off, size uint32 }
-
 // enough is how many texts tell whether a field's texts repeat.
 const enough = 1 << 12
 
-func (t *texts) at(off, size uint32) string {
-	from := off & (1<<pieceBits - 1)
-	return view(t.pieces[off>>pieceBits][from : from+size])
+// at returns the text at a place.
+func (t *texts) at(p place) string {
+	from := p.off & (1<<pieceBits - 1)
+	return view(t.pieces[p.off>>pieceBits][from : from+p.size])
 }
 
 // room reports whether a document with so many bytes of texts can be held.
 func (t *texts) room(size int) bool { return size <= longText && len(t.pieces) < maxPieces }
 
 // hold returns where a text of a field is, from now on.
-func (t *texts) hold(field fieldID, text string) span32 {
+func (t *texts) hold(field fieldID, text string) place {
 	for int(field) >= len(t.fields) {
-		t.fields = append(t.fields, repeating{known: map[string]span32{}})
+		t.fields = append(t.fields, repeating{known: map[string]place{}})
 	}
 	f := &t.fields[field]
-	if int(f.last.size) == len(text) && f.seen > 0 && t.at(f.last.off, f.last.size) == text {
+	if int(f.last.size) == len(text) && f.seen > 0 && t.at(f.last) == text {
 		return f.last
 	}
 	if f.varied {
@@ -52,7 +50,7 @@ func (t *texts) hold(field fieldID, text string) span32 {
 	if !known {
 		f.fresh++
 		s = t.add(text)
-		f.known[t.at(s.off, s.size)] = s
+		f.known[t.at(s)] = s
 		if f.fresh > enough && 2*f.fresh > f.seen {
 			f.varied, f.known = true, nil
 		}
@@ -62,14 +60,14 @@ func (t *texts) hold(field fieldID, text string) span32 {
 }
 
 // add appends a text.
-func (t *texts) add(text string) span32 {
+func (t *texts) add(text string) place {
 	n := len(t.pieces)
 	if n == 0 || len(t.pieces[n-1])+len(text) > 1<<pieceBits {
 		t.pieces = append(t.pieces, make([]byte, 0, 1<<pieceBits))
 		n++
 	}
 	p := &t.pieces[n-1]
-	s := span32{uint32((n-1)<<pieceBits + len(*p)), uint32(len(text))}
+	s := place{uint32((n-1)<<pieceBits + len(*p)), uint32(len(text))}
 	*p = append(*p, text...)
 	return s
 }

@@ -5,12 +5,11 @@ import "bytes"
 // tree is what is wanted of the documents of one index, made ready for reading
 // them. It also learns what else they hold, so as to step over it quickly.
 type tree struct {
-	index     *index
-	fields    int // how many the index had when the tree was made
-	timestamp fieldID
-	root      *branch
-	learned   int
-	matchers  []matcher // of the needs
+	index    *index
+	fields   int // how many the index had when the tree was made
+	root     *branch
+	learned  int
+	matchers []matcher // of the needs
 }
 
 // branch is a key of the objects at one place in documents.
@@ -50,9 +49,6 @@ const (
 // grow makes the tree of what is wanted of an index.
 func (n *narrowing) grow(ix *index) *tree {
 	t := &tree{index: ix, fields: len(ix.fields), matchers: n.compile(ix), root: &branch{as: entered}}
-	if at := ix.names.find(timestamp); at != nil {
-		t.timestamp = at.id
-	}
 	t.root.grow(ix, n.wantedOf(ix.name), ix.names.root, false)
 	return t
 }
