@@ -21,6 +21,19 @@ func ReadStages(stored json.RawMessage) ([]Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read evidence: %w", err)
 	}
+	return stagesOf(o), nil
+}
+
+// Read is [ReadMark] and [ReadStages] at once.
+func Read(stored json.RawMessage) (Mark, []Stage, error) {
+	o, err := decode(stored)
+	if err != nil {
+		return Mark{}, nil, fmt.Errorf("read alert: %w", err)
+	}
+	return markOf(o), stagesOf(o), nil
+}
+
+func stagesOf(o object) []Stage {
 	stitch, _ := o["stitch"].(object)
 	chain, _ := stitch["chain"].([]any)
 	var out []Stage
@@ -42,7 +55,7 @@ func ReadStages(stored json.RawMessage) ([]Stage, error) {
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return out
 }
 
 func documentOf(o object) Document {

@@ -22,6 +22,10 @@ func ReadMark(stored json.RawMessage) (Mark, error) {
 	if err != nil {
 		return Mark{}, fmt.Errorf("read alert: %w", err)
 	}
+	return markOf(o), nil
+}
+
+func markOf(o object) Mark {
 	stitch, _ := o["stitch"].(object)
 	event, _ := o["event"].(object)
 	window, _ := stitch["window"].(object)
@@ -32,7 +36,7 @@ func ReadMark(stored json.RawMessage) (Mark, error) {
 		Window: Window{instant(window["from"]), instant(window["to"])},
 	}
 	m.Fingerprint, _ = rule["fingerprint"].(string)
-	return m, nil
+	return m
 }
 
 func instant(v any) time.Time {

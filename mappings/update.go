@@ -52,10 +52,6 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 		return nil, false, fmt.Errorf("read alert %s: %w", fresh.ID, err)
 	}
 	was := writingOf(before)
-	raw, err := Encode(before)
-	if err != nil {
-		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
-	}
 
 	after := before
 	if retracted(before) {
@@ -69,7 +65,11 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 	if doc, err = Encode(after); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
-	if bytes.Equal(raw, doc) {
+	same, err := spells(stored, doc)
+	if err != nil {
+		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
+	}
+	if same {
 		return stored, false, nil
 	}
 
@@ -78,6 +78,20 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
 	return doc, true, nil
+}
+
+// spells reports whether a stored document, however it is written, is doc as
+// [Encode] writes it.
+func spells(stored, doc json.RawMessage) (bool, error) {
+	if bytes.Equal(stored, doc) {
+		return true, nil
+	}
+	o, err := decode(stored)
+	if err != nil {
+		return false, err
+	}
+	raw, err := Encode(o)
+	return err == nil && bytes.Equal(raw, doc), err
 }
 
 // WithoutWriting returns an alert document without the fields that say when

@@ -218,10 +218,7 @@ func (w alertWriter) operation(a mappings.Alert, stored esq.Document, l loss) (o
 		op.Write = esq.Write{Ref: w.ref(a), Create: true, Source: source}
 		return op, nil
 	}
-	m, err := mappings.ReadMark(stored.Source)
-	if err != nil {
-		return op, fmt.Errorf("alert %s: %w", a.ID, err)
-	}
+	m := l.mark
 	if err := w.admit(a.ID, m); err != nil {
 		return op, err
 	}

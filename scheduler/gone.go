@@ -68,6 +68,7 @@ func (v *visit) keepAlert(id string, gone []mappings.Document) {
 
 // loss is what an alert was written with and cannot be found any more.
 type loss struct {
+	mark  mappings.Mark // of the alert as it is stored
 	gone  []mappings.Document
 	known []mappings.Stage // all that it was written with
 	adds  bool             // the new evaluation has evidence besides
@@ -83,11 +84,11 @@ func (w alertWriter) losses(ctx context.Context, alerts []mappings.Alert, stored
 	out := make([]loss, len(alerts))
 	lacking := make([][]mappings.Document, len(alerts))
 	for i, a := range alerts {
-		known, err := knownOf(a, stored[i], m)
-		if err != nil {
+		var err error
+		if out[i].mark, out[i].known, err = knownOf(a, stored[i], m); err != nil {
 			return nil, err
 		}
-		out[i].known, lacking[i] = known, a.Lacks(known)
+		lacking[i] = a.Lacks(out[i].known)
 	}
 	gone, err := w.gone(ctx, slices.Concat(lacking...))
 	if err != nil {
@@ -102,26 +103,22 @@ func (w alertWriter) losses(ctx context.Context, alerts []mappings.Alert, stored
 
 // knownOf is the evidence that an alert was last written with and that this
 // evaluation should have found: nothing of one that was retracted or is that of
-// a later window.
-func knownOf(a mappings.Alert, stored esq.Document, m *memory) ([]mappings.Stage, error) {
+// a later window. The mark is that of the stored document.
+func knownOf(a mappings.Alert, stored esq.Document, m *memory) (mappings.Mark, []mappings.Stage, error) {
 	if !stored.Found {
 		if a.Window != (mappings.Window{}) || m.knows(a.ID) {
-			return nil, nil
+			return mappings.Mark{}, nil, nil
 		}
-		return m.written[a.ID].stages(), nil
+		return mappings.Mark{}, m.written[a.ID].stages(), nil
 	}
-	mark, err := mappings.ReadMark(stored.Source)
+	mark, known, err := mappings.Read(stored.Source)
 	if err != nil {
-		return nil, fmt.Errorf("alert %s: %w", a.ID, err)
+		return mark, nil, fmt.Errorf("alert %s: %w", a.ID, err)
 	}
 	if mark.Retracted || mark.Window.To.After(a.Window.To) {
-		return nil, nil
+		return mark, nil, nil
 	}
-	known, err := mappings.ReadStages(stored.Source)
-	if err != nil {
-		return nil, fmt.Errorf("alert %s: %w", a.ID, err)
-	}
-	return mappings.Within(known, a.Window), nil
+	return mark, mappings.Within(known, a.Window), nil
 }
 
 // bring returns a stored alert brought up to a: the document, what it says then,
