@@ -58,6 +58,10 @@ func collect(rows []int32) domain {
 
 // extent returns the smallest box that has all rows of a domain.
 func (t *table) extent(d domain) box {
+	if t.at != nil && len(d) > 0 {
+		all := interval{t.at[d[0]], t.at[d[len(d)-1]]}
+		return box{all, all}
+	}
 	b := box{interval{math.MaxInt64, math.MinInt64}, interval{math.MaxInt64, math.MinInt64}}
 	for _, row := range d {
 		r := &t.rows[row]

@@ -145,14 +145,30 @@ func (q *problem) semijoin(l *link, stage int, rows, partners domain, more []*te
 	other := l.other(stage)
 	q.cost.rows += len(rows)
 	q.hash(l)
-	if len(partners) == 1 {
-		return rows.filter(func(row int32) bool {
-			return q.fit(l, stage, row, partners[0]) && q.holdAll(more)
-		})
-	}
 	rest := slices.Concat(l.rest, more)
+	switch {
+	case q.sweeps(l) && len(rest) == 0:
+		return q.sweep(l, stage, rows, partners)
+	case len(partners) == 1:
+		return q.with(l, stage, rows, partners[0], rest)
+	}
 	x := q.newIndex(l, other, partners, rest, l.before(other))
 	return rows.filter(func(row int32) bool { return q.has(x, row) })
+}
+
+// with returns the rows of a stage that go with one row of the link's other stage.
+func (q *problem) with(l *link, stage int, rows domain, partner int32, rest []*test) domain {
+	other := l.other(stage)
+	if q.sweeps(l) {
+		rows = q.sweep(l, stage, rows, domain{partner})
+	} else {
+		rows = rows.filter(func(row int32) bool { return q.near(l, stage, row, partner) })
+	}
+	q.env.at[other] = partner
+	return rows.filter(func(row int32) bool {
+		q.env.at[stage] = row
+		return q.holdAll(rest)
+	})
 }
 
 // run is places of index.times, from inclusive, to exclusive.

@@ -5,16 +5,16 @@ import "github.com/stitchdetect/stitch/esq/eql"
 // interner numbers values, and pairs of numbers, from 1: of any two of them the
 // numbers differ.
 type interner struct {
-	texts  map[string]int32
+	texts  textTable
 	spelt  bool   // some text had letters to fold
-	lower  []byte // the latest of those, folded
+	lower  []byte // a text being folded
 	others map[eql.Value]int32
 	pairs  hashTable
 	last   int32
 }
 
 func newInterner() *interner {
-	return &interner{texts: map[string]int32{}, others: map[eql.Value]int32{}}
+	return &interner{texts: newTextTable(), others: map[eql.Value]int32{}}
 }
 
 func (n *interner) next() int32 {
@@ -27,43 +27,43 @@ func (n *interner) value(v eql.Value, fold bool) int32 {
 	text, ok := v.Str()
 	switch {
 	case !ok:
-		return numberOf(n, n.others, v)
+		return n.other(v)
 	case !fold || !hasUpper(text):
-		return numberOf(n, n.texts, text)
+		return n.text(text, n.texts.hash(text))
 	}
-	n.spelt = true
-	n.lower = n.lower[:0]
-	for i := range len(text) {
-		c := text[i]
-		if isUpper(c) {
-			c += 'a' - 'A'
-		}
-		n.lower = append(n.lower, c)
-	}
-	id, ok := n.texts[string(n.lower)] // does not allocate
+	n.lower = appendFolded(n.lower[:0], text)
+	return n.folded(n.lower, n.texts.hashOf(n.lower))
+}
+
+func (n *interner) other(v eql.Value) int32 {
+	id, ok := n.others[v]
 	if !ok {
-		id = numberOf(n, n.texts, string(n.lower))
+		id = n.next()
+		n.others[v] = id
 	}
 	return id
 }
 
-func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
-
-func hasUpper(text string) bool {
-	for i := range len(text) {
-		if isUpper(text[i]) {
-			return true
-		}
+// text returns the number of a text with the given hash.
+func (n *interner) text(text string, hash uint32) int32 {
+	p := place(&n.texts, text, hash)
+	if p.number != 0 {
+		return p.number
 	}
-	return false
+	id := n.next()
+	n.texts.add(p, text, hash, id)
+	return id
 }
 
-func numberOf[K comparable](n *interner, among map[K]int32, key K) int32 {
-	id, ok := among[key]
-	if !ok {
-		id = n.next()
-		among[key] = id
+// folded is text for one that had letters to fold.
+func (n *interner) folded(text []byte, hash uint32) int32 {
+	n.spelt = true
+	p := place(&n.texts, text, hash)
+	if p.number != 0 {
+		return p.number
 	}
+	id := n.next()
+	n.texts.add(p, n.texts.keep(text), hash, id)
 	return id
 }
 
@@ -88,4 +88,54 @@ func (n *interner) list(values []eql.Value) int32 {
 		}
 	}
 	return id
+}
+
+// block is the single texts of a column in rows one after the other. They are read
+// step by step, each for the whole block: where the values are, the values, the
+// texts. Rows come from all over memory, and within a step their loads do not wait
+// for each other.
+type block struct {
+	values [blockSize][]eql.Value
+	texts  [blockSize]string
+	is     [blockSize]bool // the only value, and a text
+	hashes [blockSize]uint32
+	folded [blockSize]int // where it ends in lower if it had letters to fold, else 0
+	lower  []byte
+}
+
+const blockSize = 64
+
+// read reads a column of up to blockSize rows.
+func (b *block) read(rows []Row, column int, fold bool, n *interner) {
+	for i := range rows {
+		b.values[i] = rows[i].Values[column]
+	}
+	for i := range rows {
+		b.is[i] = false
+		if v := b.values[i]; len(v) == 1 {
+			b.texts[i], b.is[i] = v[0].Str()
+		}
+	}
+	b.lower = b.lower[:0]
+	for i := range rows {
+		text := b.texts[i]
+		switch b.folded[i] = 0; {
+		case !b.is[i]:
+		case fold && hasUpper(text):
+			from := len(b.lower)
+			b.lower = appendFolded(b.lower, text)
+			b.folded[i] = len(b.lower)
+			b.hashes[i] = n.texts.hashOf(b.lower[from:])
+		default:
+			b.hashes[i] = n.texts.hash(text)
+		}
+	}
+}
+
+// number returns the number of the i-th text.
+func (b *block) number(i int, n *interner) int32 {
+	if to := b.folded[i]; to > 0 {
+		return n.folded(b.lower[to-len(b.texts[i]):to], b.hashes[i])
+	}
+	return n.text(b.texts[i], b.hashes[i])
 }

@@ -116,21 +116,31 @@ func (q *problem) keysOfColumn(s slot, fold bool) joinKeys {
 	if k, ok := q.columns[at]; ok {
 		return k
 	}
-	t := q.tables[s.stage]
-	k := joinKeys{one: make([]int32, len(t.rows))}
-	var numbers []int32
-	for row := range t.rows {
-		if s.column < t.columns && k.many == nil { // most of the time is spent here
-			if vs := t.rows[row].Values[s.column]; len(vs) == 1 && !vs[0].IsNull() {
-				k.one[row] = q.ids.value(vs[0], fold)
-				continue
-			}
-		}
-		numbers = q.numbers(t.values(int32(row), s.column, false), fold, numbers[:0])
-		k.set(row, ascending(numbers))
+	k := joinKeys{one: make([]int32, len(q.tables[s.stage].rows))}
+	for from := 0; from < len(k.one); from += blockSize {
+		q.addBlock(&k, s, fold, from)
 	}
 	q.columns[at] = k
 	return k
+}
+
+// addBlock sets the numbers of the block of rows from the given one on.
+func (q *problem) addBlock(k *joinKeys, s slot, fold bool, from int) {
+	t := q.tables[s.stage]
+	rows := t.rows[from:min(from+blockSize, len(t.rows))]
+	texts := s.column < t.columns && k.many == nil
+	if texts {
+		q.block.read(rows, s.column, fold, q.ids)
+	}
+	for i := range rows {
+		row := from + i
+		if texts && q.block.is[i] && k.many == nil {
+			k.one[row] = q.block.number(i, q.ids)
+			continue
+		}
+		numbers := q.numbers(t.values(int32(row), s.column, false), fold, nil)
+		k.set(row, ascending(numbers))
+	}
 }
 
 // columnKeys says which numbers of which column are meant.

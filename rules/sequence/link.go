@@ -145,17 +145,21 @@ func shareKey(keys [2]joinKeys, a, b domain) bool {
 // satisfy the link.
 func (q *problem) fit(l *link, stage int, row, partner int32) bool {
 	q.hash(l)
+	if !q.near(l, stage, row, partner) {
+		return false
+	}
+	q.env.at[stage], q.env.at[l.other(stage)] = row, partner
+	return q.holdAll(l.rest)
+}
+
+// near is fit as far as the link's equalities and bounds go. The link is hashed.
+func (q *problem) near(l *link, stage int, row, partner int32) bool {
 	q.cost.pairs++
-	other := l.other(stage)
 	i := l.side(stage)
 	if len(l.equal) > 0 && !overlap(l.keys[i].of(row), l.keys[1-i].of(partner)) {
 		return false
 	}
-	if !l.box(stage, &q.tables[stage].rows[row]).has(&q.tables[other].rows[partner]) {
-		return false
-	}
-	q.env.at[stage], q.env.at[other] = row, partner
-	return q.holdAll(l.rest)
+	return l.box(stage, &q.tables[stage].rows[row]).has(&q.tables[l.other(stage)].rows[partner])
 }
 
 func (q *problem) holdAll(tests []*test) bool {

@@ -34,9 +34,11 @@ type problem struct {
 	extents []*box  // of rivals, once known
 	support support // of whole, by all
 
+	latest  []int64 // scratch by number; see noneYet
 	onlyKey []int32 // of rows whose link has no equality
 	ids     *interner
 	columns map[columnKeys]joinKeys // that have been asked for
+	block   block
 	env     env
 	cost    cost
 	done    <-chan struct{}

@@ -62,7 +62,7 @@ func (s *state) narrow(l *link, stage int) {
 		return
 	}
 	before := rows
-	if len(partners) < len(rows) {
+	if l.fewer(s.problem, partners, rows) {
 		if found, ok := s.reachable(s.wholeIndex(l, stage), partners, len(rows)); ok {
 			if len(rows) < len(s.whole[stage]) {
 				found = found.filter(rows.has)
@@ -72,6 +72,15 @@ func (s *state) narrow(l *link, stage int) {
 	}
 	s.rows[stage] = s.semijoin(l, stage, rows, partners, nil)
 	s.support.note(stage, other, before, s.rows[stage], partners)
+}
+
+// fewer reports whether partners are so few that to go through what they lead to
+// is less than to go through the rows.
+func (l *link) fewer(q *problem, partners, rows domain) bool {
+	if q.sweeps(l) {
+		return 16*len(partners) < len(rows)
+	}
+	return len(partners) < len(rows)
 }
 
 // spread filters the given stages by one of them, the nearest first. It

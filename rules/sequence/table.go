@@ -3,6 +3,7 @@ package sequence
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 // table is the rows of one stage, ascending by (First, Last, ID).
 type table struct {
 	rows    []Row
+	at      []int64       // when each row is; nil if some row lasts, or is at math.MinInt64
 	index   []int         // of each row in the caller's list; nil if it is the row's own
 	places  map[int]int32 // the other way round, once it is asked for
 	columns int           // real ones
@@ -36,11 +38,12 @@ type spread struct {
 func newTable(rows []Row, among []int, columns int) (*table, error) {
 	t := &table{columns: columns, lists: make([][]int32, columns+2)}
 	if among == nil {
-		if err := check(rows, columns); err != nil {
+		sorted, err := check(rows, columns)
+		if err != nil {
 			return nil, err
 		}
-		if isSorted(rows) {
-			t.rows = rows
+		if sorted {
+			t.rows, t.at = rows, moments(rows)
 			return t, nil
 		}
 		among = make([]int, len(rows))
@@ -53,6 +56,7 @@ func newTable(rows []Row, among []int, columns int) (*table, error) {
 	for i, from := range among {
 		t.rows[i] = rows[from]
 	}
+	t.at = moments(t.rows)
 	return t, nil
 }
 
@@ -76,26 +80,32 @@ func order(rows []Row, among []int) {
 	}
 }
 
-func isSorted(rows []Row) bool {
-	for i := 1; i < len(rows); i++ {
-		if compareRows(&rows[i-1], &rows[i]) > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func check(rows []Row, columns int) error {
+// check looks for rows that cannot be, and reports whether the rows are in order.
+func check(rows []Row, columns int) (sorted bool, err error) {
+	sorted = true
 	for i := range rows {
 		r := &rows[i]
 		if r.First > r.Last {
-			return fmt.Errorf("row %q ends before it begins", r.ID)
+			return false, fmt.Errorf("row %q ends before it begins", r.ID)
 		}
 		if len(r.Values) != columns {
-			return fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
+			return false, fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
 		}
+		sorted = sorted && (i == 0 || compareRows(&rows[i-1], r) <= 0)
 	}
-	return nil
+	return sorted, nil
+}
+
+// moments returns when each row is; nil as [table.at] has it.
+func moments(rows []Row) []int64 {
+	at := make([]int64, len(rows))
+	for i := range rows {
+		if rows[i].First != rows[i].Last || rows[i].First == math.MinInt64 {
+			return nil
+		}
+		at[i] = rows[i].First
+	}
+	return at
 }
 
 // given returns the index of a row in the caller's list.
@@ -179,6 +189,7 @@ func (t *table) spreadOut(column int) *table {
 			add(i, twin, nil)
 		}
 	}
+	out.at = moments(out.rows)
 	return out
 }
 
