@@ -46,24 +46,22 @@ func (n *interner) other(v eql.Value) int32 {
 
 // text returns the number of a text with the given hash.
 func (n *interner) text(text string, hash uint32) int32 {
-	p := place(&n.texts, text, hash)
-	if p.number != 0 {
-		return p.number
+	id, free := find(&n.texts, text, hash)
+	if free != nil {
+		id = n.next()
+		n.texts.add(free, text, hash, id)
 	}
-	id := n.next()
-	n.texts.add(p, text, hash, id)
 	return id
 }
 
 // folded is text for one that had letters to fold.
 func (n *interner) folded(text []byte, hash uint32) int32 {
 	n.spelt = true
-	p := place(&n.texts, text, hash)
-	if p.number != 0 {
-		return p.number
+	id, free := find(&n.texts, text, hash)
+	if free != nil {
+		id = n.next()
+		n.texts.add(free, n.texts.keep(text), hash, id)
 	}
-	id := n.next()
-	n.texts.add(p, n.texts.keep(text), hash, id)
 	return id
 }
 

@@ -24,6 +24,19 @@ func (k joinKeys) of(row int32) []int32 {
 	return k.one[row : row+1 : row+1]
 }
 
+// first returns the smallest key of a row, which has one.
+func (k *joinKeys) first(row int32) int32 {
+	if k.many != nil {
+		return k.many[row][0]
+	}
+	return k.one[row]
+}
+
+// same reports whether both are the very same single keys.
+func (k *joinKeys) same(as *joinKeys) bool {
+	return k.alone() && as.alone() && len(k.one) > 0 && len(as.one) > 0 && &k.one[0] == &as.one[0]
+}
+
 // alone reports whether no row has more than one key.
 func (k joinKeys) alone() bool { return k.many == nil }
 
@@ -117,25 +130,26 @@ func (q *problem) keysOfColumn(s slot, fold bool) joinKeys {
 		return k
 	}
 	k := joinKeys{one: make([]int32, len(q.tables[s.stage].rows))}
+	var b block
 	for from := 0; from < len(k.one); from += blockSize {
-		q.addBlock(&k, s, fold, from)
+		q.addBlock(&k, s, fold, from, &b)
 	}
 	q.columns[at] = k
 	return k
 }
 
 // addBlock sets the numbers of the block of rows from the given one on.
-func (q *problem) addBlock(k *joinKeys, s slot, fold bool, from int) {
+func (q *problem) addBlock(k *joinKeys, s slot, fold bool, from int, b *block) {
 	t := q.tables[s.stage]
 	rows := t.rows[from:min(from+blockSize, len(t.rows))]
 	texts := s.column < t.columns && k.many == nil
 	if texts {
-		q.block.read(rows, s.column, fold, q.ids)
+		b.read(rows, s.column, fold, q.ids)
 	}
 	for i := range rows {
 		row := from + i
-		if texts && q.block.is[i] && k.many == nil {
-			k.one[row] = q.block.number(i, q.ids)
+		if texts && b.is[i] && k.many == nil {
+			k.one[row] = b.number(i, q.ids)
 			continue
 		}
 		numbers := q.numbers(t.values(int32(row), s.column, false), fold, nil)

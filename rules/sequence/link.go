@@ -41,6 +41,8 @@ func (l *link) side(stage int) int {
 	return 1
 }
 
+func (l *link) keysOf(stage int) *joinKeys { return &l.keys[l.side(stage)] }
+
 func (l *link) other(stage int) int { return l.stages[1-l.side(stage)] }
 
 // box returns where the times of a partner of a stage's row must lie.

@@ -35,10 +35,10 @@ type problem struct {
 	support support // of whole, by all
 
 	latest  []int64 // scratch by number; see noneYet
+	kept    domain  // scratch
 	onlyKey []int32 // of rows whose link has no equality
 	ids     *interner
 	columns map[columnKeys]joinKeys // that have been asked for
-	block   block
 	env     env
 	cost    cost
 	done    <-chan struct{}

@@ -161,6 +161,11 @@ func (s *state) right(r *ring) [][]int64 {
 // carry returns, for each row of one stage of a bond, the greatest number of
 // its partners of the other.
 func (s *state) carry(b *bond, from int, numbers []int64, to int) []int64 {
+	if l := ordersOf(b.link); s.sweeps(&l) && len(l.rest) == 0 && len(b.tests) == 0 {
+		if carried, ok := s.sweepGreatest(&l, to, s.rows[to], s.rows[from], numbers); ok {
+			return carried
+		}
+	}
 	of := func(row int32) int64 {
 		at, _ := slices.BinarySearch(s.rows[from], row)
 		return numbers[at]
@@ -173,15 +178,21 @@ func (s *state) carry(b *bond, from int, numbers []int64, to int) []int64 {
 	return carried
 }
 
+// ordersOf returns a link with no bounds but its orders. The bounds left out
+// follow from the others.
+func ordersOf(l *link) link {
+	orders := *l
+	orders.bounds = slices.DeleteFunc(slices.Clone(l.bounds), func(c bound) bool { return c.span || c.implied })
+	return orders
+}
+
 // greatestPartner returns the function from a row of a bond to the greatest
 // number of its partners of the given stage.
 //
 // It goes by the orders alone: they bound one time of the partners, so that
-// these are a run of rows in order of that time. The bounds left out follow
-// from the others.
+// these are a run of rows in order of that time.
 func (s *state) greatestPartner(b *bond, stage int, of func(row int32) int64) func(row int32) int64 {
-	l := *b.link
-	l.bounds = slices.DeleteFunc(slices.Clone(l.bounds), func(c bound) bool { return c.span || c.implied })
+	l := ordersOf(b.link)
 	for _, t := range b.tests {
 		s.stand(t.stages)
 	}

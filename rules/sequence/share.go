@@ -237,9 +237,12 @@ func (s *state) shares() (shares [][]domain, ok bool) {
 		for _, stage := range l.stages {
 			if first[stage] == nil {
 				first[stage] = l
-				if l.keys[l.side(stage)].alone() {
+				if l.keysOf(stage).alone() {
 					continue // there is nothing to unite yet
 				}
+			}
+			if l.keysOf(stage).same(first[stage].keysOf(stage)) {
+				continue // each with itself
 			}
 			for _, row := range s.rows[stage] {
 				sets.uniteAll(s.keys(first[stage], stage, row)[0], s.keys(l, stage, row))
@@ -280,8 +283,9 @@ func (s *state) sorted(first []*link, sets sets) [][]domain {
 	at := make([]int32, len(sets)) // by root: the number of its share, from 1
 	for _, stage := range s.present {
 		of := make([]int32, len(s.rows[stage]))
+		keys := first[stage].keysOf(stage)
 		for i, row := range s.rows[stage] {
-			root := sets.root(s.keys(first[stage], stage, row)[0])
+			root := sets.root(keys.first(row))
 			if at[root] == 0 {
 				shares = append(shares, make([]domain, s.n))
 				at[root] = int32(len(shares))

@@ -44,38 +44,50 @@ func shift(t, by int64) int64 {
 	return plus(t, by)
 }
 
-// sweeps reports whether neither side of a link has rows that last.
+// sweeps reports whether the rows of a link are stitched so: none lasts, and each
+// has one key at the most.
 func (q *problem) sweeps(l *link) bool {
-	return q.tables[l.stages[0]].at != nil && q.tables[l.stages[1]].at != nil
+	q.hash(l)
+	return len(l.equal) > 0 && l.keys[0].alone() && l.keys[1].alone() &&
+		q.tables[l.stages[0]].at != nil && q.tables[l.stages[1]].at != nil
+}
+
+// swept is one side of a link: when its rows are, and their keys.
+type swept struct {
+	at   []int64
+	keys []int32
+}
+
+func (q *problem) swept(l *link, stage int) swept {
+	return swept{q.tables[stage].at, l.keys[l.side(stage)].one}
 }
 
 // sweep returns the rows of a stage that have a partner, as far as the link's
 // equalities and bounds go.
 func (q *problem) sweep(l *link, stage int, rows, partners domain) domain {
 	other := l.other(stage)
-	at, partnersAt := q.tables[stage].at, q.tables[other].at
+	ours, theirs := q.swept(l, stage), q.swept(l, other)
 	window, latest, next := l.window(stage), q.noneYet(), 0
-	kept := rows.filter(func(row int32) bool {
-		for end := window.end(at[row]); next < len(partners) && partnersAt[partners[next]] <= end; next++ {
-			for _, key := range q.keys(l, other, partners[next]) {
-				latest[key] = partnersAt[partners[next]]
-			}
+	kept := slices.Grow(q.kept[:0], len(rows))
+	for _, row := range rows {
+		at, key := ours.at[row], ours.keys[row]
+		for end := window.end(at); next < len(partners) && theirs.at[partners[next]] <= end; next++ {
+			partner := partners[next]
+			latest[theirs.keys[partner]] = theirs.at[partner]
 		}
-		begin := window.begin(at[row])
-		for _, key := range q.keys(l, stage, row) {
-			if latest[key] >= begin {
-				return true
-			}
-		}
-		return false
-	})
-	for _, partner := range partners[:next] {
-		for _, key := range q.keys(l, other, partner) {
-			latest[key] = math.MinInt64
+		if key != 0 && latest[key] >= window.begin(at) {
+			kept = append(kept, row)
 		}
 	}
+	for _, partner := range partners[:next] {
+		latest[theirs.keys[partner]] = math.MinInt64
+	}
+	q.kept = kept
 	q.cost.rows += next
-	return kept
+	if len(kept) == len(rows) {
+		return rows
+	}
+	return slices.Clone(kept)
 }
 
 // noneYet returns a time per number, all math.MinInt64. Who uses it leaves it as
@@ -85,4 +97,45 @@ func (q *problem) noneYet() []int64 {
 		q.latest = append(q.latest, slices.Repeat([]int64{math.MinInt64}, more)...)
 	}
 	return q.latest
+}
+
+// sweepGreatest returns, for each row of a stage, the greatest number of its
+// partners, math.MinInt64 if it has none. The numbers are parallel to the
+// partners. ok is false if the window that the orders leave has two ends: then
+// not all partners up to its end are in it.
+func (q *problem) sweepGreatest(l *link, stage int, rows, partners domain, numbers []int64) (found []int64, ok bool) {
+	window := l.window(stage)
+	if window.low != math.MinInt64 && window.high != math.MaxInt64 {
+		return nil, false
+	}
+	other := l.other(stage)
+	ours, theirs := q.swept(l, stage), q.swept(l, other)
+	greatest, found := q.noneYet(), make([]int64, len(rows))
+	add := func(i int) {
+		if key := theirs.keys[partners[i]]; key != 0 {
+			greatest[key] = max(greatest[key], numbers[i])
+		}
+	}
+	if window.low == math.MinInt64 {
+		next := 0
+		for i, row := range rows {
+			for end := window.end(ours.at[row]); next < len(partners) && theirs.at[partners[next]] <= end; next++ {
+				add(next)
+			}
+			found[i] = greatest[ours.keys[row]]
+		}
+	} else {
+		next := len(partners) - 1
+		for i, row := range slices.Backward(rows) {
+			for begin := window.begin(ours.at[row]); next >= 0 && theirs.at[partners[next]] >= begin; next-- {
+				add(next)
+			}
+			found[i] = greatest[ours.keys[row]]
+		}
+	}
+	for _, partner := range partners {
+		greatest[theirs.keys[partner]] = math.MinInt64
+	}
+	q.cost.rows += len(rows) + len(partners)
+	return found, true
 }

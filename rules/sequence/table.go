@@ -38,11 +38,10 @@ type spread struct {
 func newTable(rows []Row, among []int, columns int) (*table, error) {
 	t := &table{columns: columns, lists: make([][]int32, columns+2)}
 	if among == nil {
-		sorted, err := check(rows, columns)
-		if err != nil {
+		if err := check(rows, columns); err != nil {
 			return nil, err
 		}
-		if sorted {
+		if isSorted(rows) {
 			t.rows, t.at = rows, moments(rows)
 			return t, nil
 		}
@@ -80,20 +79,26 @@ func order(rows []Row, among []int) {
 	}
 }
 
-// check looks for rows that cannot be, and reports whether the rows are in order.
-func check(rows []Row, columns int) (sorted bool, err error) {
-	sorted = true
+func isSorted(rows []Row) bool {
+	for i := 1; i < len(rows); i++ {
+		if compareRows(&rows[i-1], &rows[i]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func check(rows []Row, columns int) error {
 	for i := range rows {
 		r := &rows[i]
 		if r.First > r.Last {
-			return false, fmt.Errorf("row %q ends before it begins", r.ID)
+			return fmt.Errorf("row %q ends before it begins", r.ID)
 		}
 		if len(r.Values) != columns {
-			return false, fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
+			return fmt.Errorf("row %q has %d columns, not %d", r.ID, len(r.Values), columns)
 		}
-		sorted = sorted && (i == 0 || compareRows(&rows[i-1], r) <= 0)
 	}
-	return sorted, nil
+	return nil
 }
 
 // moments returns when each row is; nil as [table.at] has it.

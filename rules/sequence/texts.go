@@ -3,23 +3,24 @@ package sequence
 import (
 	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 	"strings"
 )
 
-// textTable maps texts to numbers that are not zero, by open addressing. Its hash has
-// a seed of its own, so that nobody can make up texts that all meet in one place.
+// textTable maps texts to numbers that are not zero, by open addressing. Its hash
+// has a seed of its own, so that nobody can make up texts that all meet in one
+// place.
 type textTable struct {
 	seed   maphash.Seed
 	places []textPlace
-	used   int
+	texts  []numberedText
 	folded strings.Builder // what became of texts that were folded, one after the other
 }
 
-type textPlace struct {
-	hash   uint32
-	number int32 // 0 is free
+type textPlace struct{ hash, at uint32 } // at: of texts, from 1; 0 is free
+
+type numberedText struct {
 	text   string
+	number int32
 }
 
 func newTextTable() textTable {
@@ -29,37 +30,43 @@ func newTextTable() textTable {
 func (t *textTable) hash(text string) uint32   { return uint32(maphash.String(t.seed, text)) }
 func (t *textTable) hashOf(text []byte) uint32 { return uint32(maphash.Bytes(t.seed, text)) }
 
-// place returns where a text is, or where it belongs, given its hash. A free
-// place is to be filled at once, by add.
-func place[T string | []byte](t *textTable, text T, hash uint32) *textPlace {
+// find returns the number of a text with the given hash, or 0 and the free place
+// where it belongs. That is to be filled at once, by add.
+func find[T string | []byte](t *textTable, text T, hash uint32) (int32, *textPlace) {
 	mask := uint32(len(t.places) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		p := &t.places[i]
-		if p.number == 0 || p.hash == hash && p.text == string(text) { // does not allocate
-			return p
+		if p.at == 0 {
+			return 0, p
+		}
+		if p.hash != hash {
+			continue
+		}
+		if known := &t.texts[p.at-1]; known.text == string(text) { // does not allocate
+			return known.number, nil
 		}
 	}
 }
 
 // add fills a free place.
 func (t *textTable) add(p *textPlace, text string, hash uint32, number int32) {
-	*p = textPlace{hash, number, text}
-	t.used++
-	if t.used*3 > len(t.places)*2 {
+	t.texts = append(t.texts, numberedText{text, number})
+	*p = textPlace{hash, uint32(len(t.texts))}
+	if len(t.texts)*3 > len(t.places)*2 {
 		t.grow()
 	}
 }
 
 func (t *textTable) grow() {
 	old := t.places
-	t.places = make([]textPlace, 1<<bits.Len(uint(2*len(old)-1)))
+	t.places = make([]textPlace, 4*len(old))
 	mask := uint32(len(t.places) - 1)
 	for _, p := range old {
-		if p.number == 0 {
+		if p.at == 0 {
 			continue
 		}
 		i := p.hash & mask
-		for t.places[i].number != 0 {
+		for t.places[i].at != 0 {
 			i = (i + 1) & mask
 		}
 		t.places[i] = p

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stitchdetect/stitch/rules/sequence"
+	"github.com/stitchdetect/stitch/test/bench/result"
 )
 
 // BenchmarkSequence runs chains by user, the stitcher and the join by hand each.
@@ -42,23 +43,29 @@ func bench[K comparable](b *testing.B, name string, p *sequence.Pattern, err err
 	if err != nil {
 		b.Fatal(err)
 	}
-	perRow := func(b *testing.B) {
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(count(rows)), "ns/row")
-	}
-	b.Run(name+"/stitcher", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := p.Stitch(b.Context(), rows); err != nil {
+	run := func(side string, once func() error) {
+		b.Run(name+"/"+side, func(b *testing.B) {
+			b.ReportAllocs()
+			seconds, err := result.CPU(func() error {
+				for b.Loop() {
+					if err := once(); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
 				b.Fatal(err)
 			}
-		}
-		perRow(b)
+			b.ReportMetric(seconds*1e9/float64(b.N)/float64(count(rows)), "cpu-ns/row")
+		})
+	}
+	run("stitcher", func() error {
+		_, err := p.Stitch(b.Context(), rows)
+		return err
 	})
-	b.Run(name+"/join", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			join(rows)
-		}
-		perRow(b)
+	run("join", func() error {
+		join(rows)
+		return nil
 	})
 }
