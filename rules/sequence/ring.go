@@ -161,7 +161,7 @@ func (s *state) right(r *ring) [][]int64 {
 // carry returns, for each row of one stage of a bond, the greatest number of
 // its partners of the other.
 func (s *state) carry(b *bond, from int, numbers []int64, to int) []int64 {
-	if l := ordersOf(b.link); s.sweeps(&l) && len(l.rest) == 0 && len(b.tests) == 0 {
+	if l := ordersOf(b.link); s.sweeps(&l) && len(l.equal) > 0 && len(l.rest) == 0 && len(b.tests) == 0 {
 		if carried, ok := s.sweepGreatest(&l, to, s.rows[to], s.rows[from], numbers); ok {
 			return carried
 		}

@@ -48,8 +48,8 @@ func shift(t, by int64) int64 {
 // has one key at the most.
 func (q *problem) sweeps(l *link) bool {
 	q.hash(l)
-	return len(l.equal) > 0 && l.keys[0].alone() && l.keys[1].alone() &&
-		q.tables[l.stages[0]].at != nil && q.tables[l.stages[1]].at != nil
+	return q.tables[l.stages[0]].at != nil && q.tables[l.stages[1]].at != nil &&
+		(len(l.equal) == 0 || l.keys[0].alone() && l.keys[1].alone())
 }
 
 // swept is one side of a link: when its rows are, and their keys.
@@ -65,6 +65,9 @@ func (q *problem) swept(l *link, stage int) swept {
 // sweep returns the rows of a stage that have a partner, as far as the link's
 // equalities and bounds go.
 func (q *problem) sweep(l *link, stage int, rows, partners domain) domain {
+	if len(l.equal) == 0 {
+		return q.sweepTimes(l, stage, rows, partners)
+	}
 	other := l.other(stage)
 	ours, theirs := q.swept(l, stage), q.swept(l, other)
 	window, latest, next := l.window(stage), q.noneYet(), 0
@@ -82,8 +85,29 @@ func (q *problem) sweep(l *link, stage int, rows, partners domain) domain {
 	for _, partner := range partners[:next] {
 		latest[theirs.keys[partner]] = math.MinInt64
 	}
+	return q.sifted(rows, kept, next)
+}
+
+// sweepTimes is sweep for a link without an equality: all have one key.
+func (q *problem) sweepTimes(l *link, stage int, rows, partners domain) domain {
+	at, partnersAt := q.tables[stage].at, q.tables[l.other(stage)].at
+	window, latest, next := l.window(stage), int64(math.MinInt64), 0
+	kept := slices.Grow(q.kept[:0], len(rows))
+	for _, row := range rows {
+		for end := window.end(at[row]); next < len(partners) && partnersAt[partners[next]] <= end; next++ {
+			latest = partnersAt[partners[next]]
+		}
+		if latest >= window.begin(at[row]) {
+			kept = append(kept, row)
+		}
+	}
+	return q.sifted(rows, kept, next)
+}
+
+// sifted returns what a sweep kept of rows, rows themselves if that is all.
+func (q *problem) sifted(rows, kept domain, partners int) domain {
 	q.kept = kept
-	q.cost.rows += next
+	q.cost.rows += partners
 	if len(kept) == len(rows) {
 		return rows
 	}
