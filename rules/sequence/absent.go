@@ -30,6 +30,6 @@ func (s *state) rule(c contest, stage int) {
 	for _, t := range tests {
 		s.stand(t.stages)
 	}
-	dropped := s.semijoin(s.own.links[c.stage][stage], stage, s.rows[stage], c.rivals, tests)
+	dropped, _ := s.semijoin(s.own.links[c.stage][stage], stage, s.rows[stage], c.rivals, tests)
 	s.rows[stage] = s.rows[stage].filter(func(row int32) bool { return !dropped.has(row) })
 }

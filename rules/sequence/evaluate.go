@@ -1,5 +1,7 @@
 package sequence
 
+import "slices"
+
 // test is a condition in a problem, with what is known of it already.
 type test struct {
 	*condition
@@ -7,11 +9,17 @@ type test struct {
 	implied  bool // an equality that others make true in every chain; see [bound]
 	classes  map[int][]int32
 	verdicts hashTable // by classes: heldNot or held
+	rarity   uint8     // whether rows are mostly the same to it as others; not looked yet if 0
 }
 
 const (
 	heldNot = 1 + iota
 	held
+)
+
+const (
+	common = 1 + iota
+	rare
 )
 
 func newTest(c *condition, single bool) *test {
@@ -23,8 +31,12 @@ func newTest(c *condition, single bool) *test {
 const rememberedVerdicts = 1 << 18
 
 // holds evaluates a test over the rows in q.env, once for all rows with the
-// same values.
+// same values. That is not remembered for rows that are all different, unless
+// the same rows are looked at again and again.
 func (q *problem) holds(t *test) bool {
+	if !q.again && q.rare(t) {
+		return q.evaluate(t)
+	}
 	var key [2]int32
 	for i, s := range t.stages {
 		if i > 1 {
@@ -34,10 +46,8 @@ func (q *problem) holds(t *test) bool {
 	}
 	verdict := t.verdicts.get(pairKey(key[0], key[1]))
 	if verdict == 0 {
-		q.env.single = t.single
-		q.cost.evals++
 		verdict = heldNot
-		if t.program.Holds(&q.env) {
+		if q.evaluate(t) {
 			verdict = held
 		}
 		if t.verdicts.used < rememberedVerdicts {
@@ -47,12 +57,33 @@ func (q *problem) holds(t *test) bool {
 	return verdict == held
 }
 
+func (q *problem) evaluate(t *test) bool {
+	q.env.single = t.single
+	q.cost.evals++
+	return t.program.Holds(&q.env)
+}
+
+// rare reports whether some stage has hardly any rows that are the same to a test.
+func (q *problem) rare(t *test) bool {
+	if t.rarity == 0 {
+		t.rarity = common
+		if slices.ContainsFunc(t.stages, func(stage int) bool { return q.seemUnique(t, stage) }) {
+			t.rarity = rare
+		}
+	}
+	return t.rarity == rare
+}
+
 // classOf returns a number of a row; rows of the stage with the same one are the
 // same to all of the tests.
 func (q *problem) classOf(tests []*test, stage int, row int32) int32 {
 	class := int32(0)
-	for _, t := range tests {
-		class = q.ids.pair(class, q.class(t, stage)[row])
+	for i, t := range tests {
+		if own := q.class(t, stage)[row]; i == 0 {
+			class = own
+		} else {
+			class = q.ids.pair(class, own)
+		}
 	}
 	return class
 }

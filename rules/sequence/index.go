@@ -20,6 +20,7 @@ type index struct {
 type line struct {
 	from, to int32
 	next     int32 // the number of the next line with the same key; 0 is none
+	met      bool  // some row had a partner here
 }
 
 // newIndex makes an index of rows of a stage. The partners it finds satisfy the
@@ -118,6 +119,7 @@ func (q *problem) has(x *index, row int32) bool {
 		for l := x.first(key); l != nil; l = x.after(l) {
 			q.cost.pairs++
 			if x.times.any(q.tables[x.stage], l, b) && q.accepts(x, l) {
+				l.met = true
 				return true
 			}
 		}
@@ -137,10 +139,11 @@ func (q *problem) accepts(x *index, l *line) bool {
 
 // semijoin returns the rows of a stage that have a partner among the rows of
 // the link's other stage. More tests than the link's own may be given; the
-// rows of other stages they mention must be in q.env.
-func (q *problem) semijoin(l *link, stage int, rows, partners domain, more []*test) domain {
+// rows of other stages they mention must be in q.env. mutual is true if it turned
+// out that each of those is a partner, too.
+func (q *problem) semijoin(l *link, stage int, rows, partners domain, more []*test) (found domain, mutual bool) {
 	if len(rows) == 0 || len(partners) == 0 {
-		return nil
+		return nil, false
 	}
 	other := l.other(stage)
 	q.cost.rows += len(rows)
@@ -148,12 +151,20 @@ func (q *problem) semijoin(l *link, stage int, rows, partners domain, more []*te
 	rest := slices.Concat(l.rest, more)
 	switch {
 	case q.sweeps(l) && len(rest) == 0:
-		return q.sweep(l, stage, rows, partners)
+		return q.sweep(l, stage, rows, partners), false
 	case len(partners) == 1:
-		return q.with(l, stage, rows, partners[0], rest)
+		found = q.with(l, stage, rows, partners[0], rest)
+		return found, len(found) > 0
 	}
 	x := q.newIndex(l, other, partners, rest, l.before(other))
-	return rows.filter(func(row int32) bool { return q.has(x, row) })
+	found = rows.filter(func(row int32) bool { return q.has(x, row) })
+	return found, x.allMet(len(partners))
+}
+
+// allMet reports whether each of so many rows that were to be found is known to
+// have been: each in a line of its own, and in no other.
+func (x *index) allMet(rows int) bool {
+	return x.link.keysOf(x.stage).alone() && len(x.lines) == rows && !slices.ContainsFunc(x.lines, func(l line) bool { return !l.met || l.to-l.from != 1 })
 }
 
 // with returns the rows of a stage that go with one row of the link's other stage.

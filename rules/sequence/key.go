@@ -50,6 +50,7 @@ func (w *walk) visit(s *state, left []int, chosen map[int][]eql.Value) {
 	}
 	x := slices.MinFunc(left, func(a, b int) int { return len(s.rows[a]) - len(s.rows[b]) })
 	rest := slices.DeleteFunc(slices.Clone(left), func(i int) bool { return i == x })
+	w.again = true
 	for _, c := range w.classes(x, s.rows[x]) {
 		sub := s.clone()
 		sub.rows[x] = c.rows

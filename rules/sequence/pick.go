@@ -41,7 +41,8 @@ func (s *state) narrowRivals(l *link, c contest) domain {
 	if found, ok := s.reachable(s.rivalIndex(l, c.stage), partners, len(rivals)); ok {
 		rivals = found.filter(rivals.has)
 	}
-	return s.semijoin(l, c.stage, rivals, partners, nil)
+	rivals, _ = s.semijoin(l, c.stage, rivals, partners, nil)
+	return rivals
 }
 
 // testRivals filters the rivals by a wide test whose other stages are settled.

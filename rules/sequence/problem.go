@@ -39,6 +39,7 @@ type problem struct {
 	onlyKey []int32 // of rows whose link has no equality
 	ids     *interner
 	columns map[columnKeys]joinKeys // that have been asked for
+	again   bool                    // rows are looked at in part, and then others of them
 	env     env
 	cost    cost
 	done    <-chan struct{}
@@ -268,7 +269,7 @@ func (q *problem) filterAbsent() {
 	for _, i := range q.absent {
 		for _, other := range q.present {
 			if l := q.own.links[i][other]; !l.empty() {
-				q.whole[i] = q.withPartner(l, i)
+				q.whole[i], _ = q.withPartner(l, i)
 			}
 		}
 	}
@@ -278,25 +279,26 @@ func (q *problem) filterAbsent() {
 // reports whether there were any.
 func (q *problem) filterBy(stage, other int) bool {
 	l := q.own.links[stage][other]
-	if l.implied() || q.support.has(stage, other, q.whole[other]) {
+	if l.implied() || q.support.has(stage, other, q.whole[stage], q.whole[other]) {
 		return false
 	}
 	before := q.whole[stage]
-	q.whole[stage] = q.withPartner(l, stage)
-	q.support.note(stage, other, before, q.whole[stage], q.whole[other])
+	var mutual bool
+	q.whole[stage], mutual = q.withPartner(l, stage)
+	q.support.note(stage, other, before, q.whole[stage], q.whole[other], mutual)
 	return len(q.whole[stage]) != len(before)
 }
 
-// withPartner returns the rows of a stage with a partner in whole. Rows that
-// stand for the same of the caller's are looked at once: to the chain's own
-// rules they are the same.
-func (q *problem) withPartner(l *link, stage int) domain {
+// withPartner returns the rows of a stage with a partner in whole, as semijoin
+// does. Rows that stand for the same of the caller's are looked at once: to the
+// chain's own rules they are the same.
+func (q *problem) withPartner(l *link, stage int) (rows domain, mutual bool) {
 	other := l.other(stage)
-	once := q.semijoin(l, stage, q.represented(stage), q.represented(other), nil)
+	once, mutual := q.semijoin(l, stage, q.represented(stage), q.represented(other), nil)
 	if q.tables[stage].twin == nil {
-		return once
+		return once, mutual
 	}
-	return q.whole[stage].filter(func(row int32) bool { return once.has(q.tables[stage].representative(row)) })
+	return q.whole[stage].filter(func(row int32) bool { return once.has(q.tables[stage].representative(row)) }), mutual
 }
 
 // represented returns the representatives in a stage's whole domain.

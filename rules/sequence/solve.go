@@ -221,7 +221,7 @@ func (s *state) across(b *bond, stage, partner int) {
 		for _, t := range b.tests {
 			s.stand(t.stages)
 		}
-		s.rows[stage] = s.semijoin(b.link, stage, s.rows[stage], s.rows[partner], b.tests)
+		s.rows[stage], _ = s.semijoin(b.link, stage, s.rows[stage], s.rows[partner], b.tests)
 	}
 	if b.cut != nil {
 		s.acrossCut(b, stage)

@@ -6,6 +6,7 @@ import "slices"
 // what is left.
 func (s *state) split(stages []int, x int, parts []domain) bool {
 	union := newUnion(s, stages)
+	s.again = true
 	for _, part := range parts {
 		if union.complete() || s.cancelled() {
 			break

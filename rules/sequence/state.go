@@ -58,7 +58,7 @@ func (s *state) stand(stages []int) {
 func (s *state) narrow(l *link, stage int) {
 	other := l.other(stage)
 	rows, partners := s.rows[stage], s.rows[other]
-	if len(rows) == 0 || l.empty() || s.support.has(stage, other, partners) {
+	if len(rows) == 0 || l.empty() || s.support.has(stage, other, rows, partners) {
 		return
 	}
 	before := rows
@@ -70,8 +70,9 @@ func (s *state) narrow(l *link, stage int) {
 			rows = found
 		}
 	}
-	s.rows[stage] = s.semijoin(l, stage, rows, partners, nil)
-	s.support.note(stage, other, before, s.rows[stage], partners)
+	var mutual bool
+	s.rows[stage], mutual = s.semijoin(l, stage, rows, partners, nil)
+	s.support.note(stage, other, before, s.rows[stage], partners, mutual)
 }
 
 // fewer reports whether partners are so few that to go through what they lead to

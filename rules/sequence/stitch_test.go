@@ -141,6 +141,11 @@ func TestTimelines(t *testing.T) {
 			`a: 1=x,y 2=z
 			 b: 3=y,w`,
 			`a1 b3`},
+		{"a row with two values that are both met, beside one with none",
+			Spec{Stages: []Stage{a, b("v == a.v and startsWith(v, a.v)")}},
+			`a: 1=x,y 2
+			 b: 3=x 4=y`,
+			`a1 b3 b4`},
 		{"one match per key, a missing value is a key",
 			Spec{Stages: []Stage{a, b("")}, By: []Key{{Stage: "a", Column: "v"}}},
 			`a: 1=x 2=y,x 3

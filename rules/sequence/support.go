@@ -17,17 +17,19 @@ func (p support) clone() support { return support{p.n, slices.Clone(p.among)} }
 
 func (p support) of(stage, other int) *domain { return &p.among[stage*p.n+other] }
 
-// has reports whether every row of a stage is known to have a partner among the
-// given rows of another.
-func (p support) has(stage, other int, partners domain) bool {
-	return partners.is(*p.of(stage, other))
+// has reports whether every one of a stage's rows is known to have a partner among
+// those of another. A single row is the partner of all that have one.
+func (p support) has(stage, other int, rows, partners domain) bool {
+	return partners.is(*p.of(stage, other)) ||
+		len(rows) == 1 && len(partners) > 0 && rows.is(*p.of(other, stage))
 }
 
 // note takes in that a stage, of which there were the rows before, was filtered
-// by its partners. The partners have not lost theirs: a row that went was nobody's.
-func (p support) note(stage, other int, before, after, partners domain) {
+// by its partners; mutual says that each of them was a partner. If they had their
+// own they have not lost them: a row that went was nobody's.
+func (p support) note(stage, other int, before, after, partners domain, mutual bool) {
 	*p.of(stage, other) = partners
-	if p.has(other, stage, before) {
+	if mutual || before.is(*p.of(other, stage)) {
 		*p.of(other, stage) = after
 	}
 }

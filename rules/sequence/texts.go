@@ -3,6 +3,7 @@ package sequence
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +51,9 @@ func find[T string | []byte](t *textTable, text T, hash uint32) (int32, *textPla
 
 // add fills a free place.
 func (t *textTable) add(p *textPlace, text string, hash uint32, number int32) {
+	if len(t.texts) == cap(t.texts) {
+		t.texts = slices.Grow(t.texts, max(64, len(t.texts)))
+	}
 	t.texts = append(t.texts, numberedText{text, number})
 	*p = textPlace{hash, uint32(len(t.texts))}
 	if len(t.texts)*3 > len(t.places)*2 {
