@@ -25,6 +25,11 @@
 // united. A pick makes its stage a function of its neighbours' rows, so it is a
 // link too once all but one of them are settled.
 //
+// Most rows are of a moment and have one key per link. These are joined by sweeps:
+// values are numbered once per column, and both sides of a link are gone through
+// once in order of time, beside one number per key. Rows that last, have several
+// keys, or are bound by other conditions, are found by an [index].
+//
 // # Absence
 //
 // An absent stage adds no row to a chain. A chain of the other stages, picks

@@ -149,23 +149,23 @@ var scales = []struct {
 	perRow  int // how much work there may be per row
 }{
 	{"one incident", func(t testing.TB) *Pattern { return exfiltration(t, PickAll) },
-		func(n int) [][]Row { return incidents(1, n, 5, 1) }, func(int) int { return 1 }, 40},
+		func(n int) [][]Row { return incidents(1, n, 5, 1) }, func(int) int { return 1 }, 10},
 	{"one incident, last mount", func(t testing.TB) *Pattern { return exfiltration(t, PickLast) },
-		func(n int) [][]Row { return incidents(1, n, 5, 1) }, func(int) int { return 1 }, 40},
+		func(n int) [][]Row { return incidents(1, n, 5, 1) }, func(int) int { return 1 }, 15},
 	{"many users", func(t testing.TB) *Pattern { return exfiltration(t, PickLast) },
-		func(n int) [][]Row { return incidents(n/10, 10, 2, 1) }, func(n int) int { return n / 10 }, 40},
+		func(n int) [][]Row { return incidents(n/10, 10, 2, 1) }, func(n int) int { return n / 10 }, 12},
 	{"one user, span is no limit", func(t testing.TB) *Pattern { return session(t, 10000*time.Hour) },
-		rounds, func(int) int { return 1 }, 40},
+		rounds, func(int) int { return 1 }, 10},
 	{"one user, short span", func(t testing.TB) *Pattern { return session(t, 10*time.Second) },
-		rounds, func(int) int { return 1 }, 40},
+		rounds, func(int) int { return 1 }, 10},
 	{"one user, span of half of the time", func(t testing.TB) *Pattern { return session(t, 5000*time.Second) },
-		rounds, func(int) int { return 1 }, 40},
+		rounds, func(int) int { return 1 }, 10},
 	{"one user, nothing between", func(t testing.TB) *Pattern { return missing(t, true, 0) },
-		sparse(1), func(int) int { return 1 }, 40},
+		sparse(1), func(int) int { return 1 }, 12},
 	{"one user, nothing between, nothing to drop", func(t testing.TB) *Pattern { return missing(t, true, 0) },
-		func(n int) [][]Row { rows := sparse(1)(n); rows[1] = nil; return rows }, func(int) int { return 1 }, 40},
+		func(n int) [][]Row { rows := sparse(1)(n); rows[1] = nil; return rows }, func(int) int { return 1 }, 8},
 	{"one user, nothing after, within a span of all", func(t testing.TB) *Pattern { return missing(t, false, 10000*time.Hour) },
-		sparse(2), func(int) int { return 1 }, 40},
+		sparse(2), func(int) int { return 1 }, 10},
 }
 
 // TestWorkGrowsWithTheRows counts what is looked at, which must not be a matter
