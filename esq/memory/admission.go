@@ -60,7 +60,7 @@ func (r *sourceReader) admits(d *document) bool {
 type verdict struct {
 	index *index // nil: nothing was found
 	id    string
-	key   uint64    // see [narrowing.dropped]
+	key   uint64    // see [narrowing.seen]
 	doc   *document // nil: it is not kept
 	plain bool      // the document's texts are in its line, and will have to be kept
 	time  int64     // of one that is not kept: its @timestamp, or noTime

@@ -101,8 +101,8 @@ func (e *Engine) Span() (first, last time.Time, ok bool) {
 		}
 	}
 	if e.narrow != nil {
-		for _, ms := range e.narrow.dropped {
-			if ms != noTime {
+		for _, ms := range e.narrow.seen {
+			if ms != noTime && ms != isKept {
 				note(ms)
 			}
 		}

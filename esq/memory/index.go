@@ -91,8 +91,9 @@ type index struct {
 	name   string
 	names  *names
 	types  types
-	fields map[fieldID]Type // what is mapped so far
-	byID   map[string]*document
+	fields map[fieldID]Type     // what is mapped so far
+	byID   map[string]*document // nil until it is asked for; see named
+	naming sync.Mutex
 	docs   []*document
 	seq    int64
 
@@ -114,7 +115,7 @@ type index struct {
 func newIndex(indexName string, n *names, t types) *index {
 	ix := &index{
 		name: indexName, names: n, types: t,
-		fields: map[fieldID]Type{}, byID: map[string]*document{}, sorted: map[string]*timeline{},
+		fields: map[fieldID]Type{}, sorted: map[string]*timeline{},
 	}
 	for path, typ := range t.exact {
 		ix.fields[n.below(n.root, path).id] = typ
@@ -153,18 +154,43 @@ func (ix *index) put(id, source string) (*document, error) {
 	return d, nil
 }
 
-// place writes a document that has been read.
+// named returns the document with an id, or nil. Who loads files asks for few.
+func (ix *index) named(id string) *document {
+	ix.naming.Lock()
+	defer ix.naming.Unlock()
+	if ix.byID == nil {
+		ix.byID = make(map[string]*document, len(ix.docs))
+		for _, d := range ix.docs {
+			ix.byID[d.id] = d
+		}
+	}
+	return ix.byID[id]
+}
+
+// place writes a document that has been read, over the one with the same id.
 func (ix *index) place(d *document) {
+	old := ix.named(d.id)
+	if old == nil {
+		ix.add(d)
+		return
+	}
 	d.seq = ix.seq
 	ix.seq++
-	if old := ix.byID[d.id]; old != nil {
-		d.place = old.place
-		ix.docs[d.place] = d
-	} else {
-		d.place = len(ix.docs)
-		ix.docs = append(ix.docs, d)
-	}
+	d.place = old.place
+	ix.docs[d.place] = d
 	ix.byID[d.id] = d
+	ix.changed()
+}
+
+// add writes a document with an id that there is not yet.
+func (ix *index) add(d *document) {
+	d.seq = ix.seq
+	ix.seq++
+	d.place = len(ix.docs)
+	ix.docs = append(ix.docs, d)
+	if ix.byID != nil {
+		ix.byID[d.id] = d
+	}
 	ix.changed()
 }
 

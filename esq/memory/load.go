@@ -228,7 +228,7 @@ func (l *loader) put(t target, source string) error {
 		l.stats.NoID++
 	}
 	ix := l.engine.index(t.index)
-	there := ix.byID[t.id] != nil
+	there := ix.named(t.id) != nil
 	if there && t.create {
 		l.stats.Documents++
 		l.stats.Kept++

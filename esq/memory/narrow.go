@@ -26,7 +26,7 @@ type Need struct {
 // from what is left. Narrow reports false, and changes nothing, if the needs
 // speak of fields that cannot be told beforehand.
 func (e *Engine) Narrow(needs []Need) bool {
-	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), lasting: map[string]bool{}, dropped: map[uint64]int64{}}
+	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), lasting: map[string]bool{}, seen: map[uint64]int64{}}
 	fields := append([]string{timestamp}, e.ingest...)
 	for _, need := range needs {
 		for _, q := range []esq.Query{need.Filter, need.Query} {
@@ -89,18 +89,21 @@ type narrowing struct {
 	// lasting are the conditions that the needs are made of.
 	lasting map[string]bool
 	seed    maphash.Seed
-	// dropped holds the documents that were not kept: a hash of index and _id,
-	// and the time in milliseconds, noTime without one.
-	dropped map[uint64]int64
-	reader  sourceReader // of the one that takes documents in
-	arena   arena
-	texts   texts
+	// seen holds the documents that were read: a hash of index and _id, and isKept
+	// or, of one that was not kept, the time in milliseconds, noTime without one.
+	seen   map[uint64]int64
+	reader sourceReader // of the one that takes documents in
+	arena  arena
+	texts  texts
 	// shape guards, while files are loaded, which indices there are, the names of
 	// fields and their types.
 	shape sync.RWMutex
 }
 
-const noTime = math.MinInt64
+const (
+	noTime = math.MinInt64
+	isKept = math.MaxInt64
+)
 
 func (n *narrowing) key(index, id string) uint64 {
 	var h maphash.Hash

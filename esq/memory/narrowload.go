@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	chunkSize = 1 << 20 // bytes of whole lines that are looked at together
+	chunkSize = 1 << 18 // bytes of whole lines that are looked at together
 	scanners  = 2       // how many chunks are looked at at once
 	ahead     = 4       // how many are read ahead
 )
@@ -227,7 +227,7 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	defer n.shape.Unlock()
 	ix := l.engine.index(t.index)
 	key := n.key(t.index, t.id)
-	if t.create && n.has(ix, t.id, key) {
+	if _, again := n.seen[key]; t.create && again {
 		l.stats.Documents++
 		l.stats.Kept++
 		return nil
@@ -240,31 +240,30 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	return nil
 }
 
-// has reports whether there is a document of that name, kept or not.
-func (n *narrowing) has(ix *index, id string, key uint64) bool {
-	_, dropped := n.dropped[key]
-	return dropped || ix.byID[id] != nil
-}
-
 // settle takes a document in, or notes that it is not kept.
 func (l *loader) settle(v verdict) {
 	n, ix := l.engine.narrow, v.index
 	l.stats.Documents++
-	if n.has(ix, v.id, v.key) {
+	before, again := n.seen[v.key]
+	if again {
 		l.stats.Replaced++
 	}
-	if v.doc != nil {
-		delete(n.dropped, v.key)
-		if v.plain {
-			v.doc = n.keep(v.doc)
+	if v.doc == nil {
+		if again && before == isKept {
+			ix.take(ix.named(v.id))
 		}
-		ix.place(v.doc)
+		n.seen[v.key] = v.time
 		return
 	}
-	if old := ix.byID[v.id]; old != nil {
-		ix.take(old)
+	n.seen[v.key] = isKept
+	if v.plain {
+		v.doc = n.keep(v.doc)
 	}
-	n.dropped[v.key] = v.time
+	if again {
+		ix.place(v.doc)
+	} else {
+		ix.add(v.doc)
+	}
 }
 
 // project is what is wanted of a document's source, or all of it where that is

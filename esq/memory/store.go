@@ -19,7 +19,7 @@ func (e *Engine) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error
 	for i, ref := range refs {
 		docs[i].Ref = ref
 		if ix := e.indices[ref.Index]; ix != nil {
-			if d := ix.byID[ref.ID]; d != nil && d.arrives <= now {
+			if d := ix.named(ref.ID); d != nil && d.arrives <= now {
 				docs[i] = d.whole()
 			}
 		}
@@ -51,7 +51,7 @@ func (e *Engine) write(op esq.Write) esq.Outcome {
 		return esq.Outcome{Status: refusal.Status, Err: refusal}
 	}
 	ix := e.index(op.Index)
-	old := ix.byID[op.ID]
+	old := ix.named(op.ID)
 	if refusal := conflict(op, old); refusal != nil {
 		return esq.Outcome{Status: refusal.Status, Err: refusal}
 	}

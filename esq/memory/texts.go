@@ -15,11 +15,14 @@ const (
 
 // repeating is the texts of one field.
 type repeating struct {
-	last        place
+	recent      [recents]place // the texts that came last
+	next        int            // of recent
 	known       map[string]place
 	seen, fresh int
 	varied      bool // nearly every document has a text of its own
 }
+
+const recents = 4
 
 // enough is how many texts tell whether a field's texts repeat.
 const enough = 1 << 12
@@ -39,13 +42,15 @@ func (t *texts) hold(field fieldID, text string) place {
 		t.fields = append(t.fields, repeating{known: map[string]place{}})
 	}
 	f := &t.fields[field]
-	if int(f.last.size) == len(text) && f.seen > 0 && t.at(f.last) == text {
-		return f.last
-	}
 	if f.varied {
 		return t.add(text)
 	}
 	f.seen++
+	for _, p := range f.recent {
+		if int(p.size) == len(text) && f.fresh > 0 && t.at(p) == text {
+			return p
+		}
+	}
 	s, known := f.known[text]
 	if !known {
 		f.fresh++
@@ -55,7 +60,8 @@ func (t *texts) hold(field fieldID, text string) place {
 			f.varied, f.known = true, nil
 		}
 	}
-	f.last = s
+	f.recent[f.next%recents] = s
+	f.next++
 	return s
 }
 
