@@ -3,6 +3,7 @@ package memory
 import (
 	"hash/maphash"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -117,9 +118,8 @@ func (n *narrowing) key(index, id string) uint64 {
 // compile translates the needs that look at an index. What an index would refuse
 // to answer is for whoever asks to find out: everything is kept for it.
 func (n *narrowing) compile(ix *index) []matcher {
-	c := &compiler{ix: ix}
 	expected := n.asExpected(ix)
-	var ms []matcher
+	var queries []esq.Query
 	for _, need := range n.needs {
 		if !selects(need.Indices, ix.name) {
 			continue
@@ -128,13 +128,29 @@ func (n *narrowing) compile(ix *index) []matcher {
 		if !expected {
 			q = need.Filter
 		}
-		m, err := c.compile(q)
-		if err != nil {
-			m = always
+		if same := func(other esq.Query) bool { return reflect.DeepEqual(q, other) }; !slices.ContainsFunc(queries, same) {
+			queries = append(queries, q)
 		}
-		ms = append(ms, m)
+	}
+	c := &compiler{ix: ix}
+	var ms []matcher
+	for _, q := range queries {
+		ms = append(ms, c.accepting(q))
 	}
 	return ms
+}
+
+// accepting compiles a query part by part, as most documents fail the first.
+func (c *compiler) accepting(q esq.Query) matcher {
+	var parts []matcher
+	for _, part := range conjuncts(q, nil) {
+		m, err := c.compile(part)
+		if err != nil {
+			return always
+		}
+		parts = append(parts, m)
+	}
+	return func(d *document, _ *record) bool { return holds(parts, d) }
 }
 
 // wantedOf is what is wanted of the documents of an index.
