@@ -39,6 +39,9 @@ type Search struct {
 	Limit   int     // stop after so many hits; 0 for all
 	// Many says that more hits are expected than one answer should hold.
 	Many bool
+	// Known, if set, says of which documents everything is known already: their
+	// hits may come without values.
+	Known func(index, id string) bool
 }
 
 // Field names the values to read from a document's source. The path's objects

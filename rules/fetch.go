@@ -446,16 +446,23 @@ func (s *searcher) read(ctx context.Context, f *fetch, src *source, q esq.Query,
 // askFor asks for the documents of a source that match; fetched is raised by how
 // many they are.
 func (s *searcher) askFor(questions *batch, f *fetch, src *source, caps map[string]esq.FieldCap, q esq.Query, yield func(*event) error, fetched *int64) {
-	read := newReader(f.stage, src)
+	read, known := newReader(f.stage, src), s.recall(f.stage, src)
 	search := esq.Search{Indices: src.index, Query: q, Time: src.time, Fields: read.fields, Many: s.many(f, src)}
+	if known != nil {
+		search.Known = known.known
+	}
+	changes := f.users != nil || len(src.parts) > 0
 	questions.add(esq.Question{Search: &esq.Asking{Search: search, Yield: func(h esq.Hit) error {
-		e, ok := read.event(h)
-		if !ok {
+		d := known.hit(read, h, s.sourceName(f.stage, src), caps)
+		if d.event == nil {
 			s.warn("%s: document %s/%s: its %s cannot be read", s.sourceName(f.stage, src), h.Index, h.ID, src.time)
 			return nil
 		}
-		s.unfound.note(read, s.sourceName(f.stage, src), h, caps)
-		return yield(e)
+		s.unfound.note(d.gaps)
+		if known != nil && changes {
+			return yield(d.event.copy())
+		}
+		return yield(d.event)
 	}}}, func(stats esq.Stats) {
 		*fetched += stats.Hits
 		s.asked(f, src, Asked{Search: search, Answer: stats.Hits})

@@ -20,6 +20,8 @@ type remembering struct {
 	esq.Searcher
 	mu    sync.Mutex
 	known map[string]map[string]esq.FieldCap // by indices and fields
+	// documents are those that were read; nil where they may change.
+	documents *recollection
 }
 
 // FieldCaps implements [esq.Searcher]. The answer is shared, and must stay as it

@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -43,11 +44,24 @@ func ruleOf(t *testing.T, text string) *Rule {
 	return set.Rules[0]
 }
 
+// runDay runs a rule over a day. What it finds then it must find again, however
+// much it remembers of the documents.
 func runDay(t *testing.T, r *Rule, m *memory.Engine) *Result {
 	t.Helper()
-	result, err := r.Run(context.Background(), m, Window{From: day, To: day.Add(24 * time.Hour)})
-	if err != nil {
-		t.Fatal(err)
+	run := func(eng esq.Searcher) *Result {
+		result, err := r.Run(context.Background(), eng, Window{From: day, To: day.Add(24 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	result, remembering := run(m), RememberDocuments(m)
+	for _, time := range []string{"first", "second", "third"} {
+		again := run(remembering)
+		again.Stats.Requests = result.Stats.Requests // without those for fields
+		if !reflect.DeepEqual(again, result) {
+			t.Errorf("the %s time, remembering, it finds (-plain +remembering):\n%s", time, cmp.Diff(result, again, cmp.Comparer(sameValue)))
+		}
 	}
 	return result
 }

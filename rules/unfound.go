@@ -21,14 +21,23 @@ type unfound map[gap]int64
 // gap is a source's field and why queries miss some of its values.
 type gap struct{ source, field, why string }
 
-// note looks at a hit's values of the columns that decide which chains there are.
-func (u unfound) note(r *reader, source string, h esq.Hit, caps map[string]esq.FieldCap) {
+// note counts a document with such values.
+func (u unfound) note(gaps []gap) {
+	for _, g := range gaps {
+		u[g]++
+	}
+}
+
+// gapsOf looks at a hit's values of the columns that decide which chains there are.
+func gapsOf(r *reader, source string, h esq.Hit, caps map[string]esq.FieldCap) []gap {
+	var gaps []gap
 	for _, at := range r.decisive {
 		field := r.fields[at].Path
 		if why := unfindable(h.Values[at], caps, field); why != "" {
-			u[gap{source, field, why}]++
+			gaps = append(gaps, gap{source, field, why})
 		}
 	}
+	return gaps
 }
 
 const (
@@ -40,14 +49,15 @@ const (
 // unfindable says why a query by the values of a field may miss a document
 // that has them; "" if it does not.
 func unfindable(values []esq.Value, caps map[string]esq.FieldCap, field string) string {
+	if len(values) == 0 {
+		return ""
+	}
 	known, mapped := caps[field]
 	object := ""
 	for _, name := range objectsAround(field) {
 		object += strings.Join(caps[name].Types, "")
 	}
 	switch {
-	case len(values) == 0:
-		return ""
 	case strings.Contains(object, "flattened"):
 		if slices.ContainsFunc(values, isLong) {
 			return leaf

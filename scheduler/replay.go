@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/stitchdetect/stitch/rules"
 )
 
 // Replay runs the rules as they would have run from from to to: each is due an
@@ -40,6 +42,9 @@ func (s *Scheduler) Replay(ctx context.Context, from, to time.Time) (Summary, er
 		clock = NewVirtualClock(from)
 	}
 	run := runner{Scheduler: s, clock: clock, book: book, replay: true}
+	if s.lasting {
+		run.searcher = rules.RememberDocuments(s.engine)
+	}
 	for i := soonest(queue); i >= 0; i = soonest(queue) {
 		if err := ctx.Err(); err != nil {
 			return sum, err

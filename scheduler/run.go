@@ -18,6 +18,9 @@ type runner struct {
 	book   book
 	replay bool
 	held   *holdings // nil: nothing is kept between turns
+	// searcher answers for the documents of sources, for all turns; each has one
+	// of its own if nil.
+	searcher esq.Searcher
 }
 
 // maxBacklog is how many slices that are owed are searched in one turn, lest
@@ -91,7 +94,10 @@ func (r runner) search(ctx context.Context, t *Turn, sum *RuleSummary, rule *rul
 	until := todo[len(todo)-1].To
 	var failed error
 	var covered *Report
-	search := rules.RememberFields(r.engine)
+	search := r.searcher
+	if search == nil {
+		search = rules.RememberFields(r.engine)
+	}
 	for i, w := range todo {
 		if w.From.Before(w.To) && e.Covered.has(w) {
 			continue // someone else was faster

@@ -58,6 +58,9 @@ type Options struct {
 	// It returns when starting is done, after what it has in hand, and at once
 	// when work is.
 	Beside func(starting, work context.Context)
+	// Lasting says that no document of the sources ever changes, as in files: a
+	// replay keeps what it has read of them.
+	Lasting bool
 	// Users reads the user map, at the beginning of each run; there is none if nil.
 	Users Users
 	// Arrivals is (*rules.Rule).Arrivals if nil.
@@ -93,6 +96,7 @@ type Scheduler struct {
 	alertsKept  time.Duration // not positive: for ever
 	sweeping    hourly
 	beside      func(starting, work context.Context) // may be nil
+	lasting     bool                                 // documents never change
 	users       Users
 	arrivals    Arrivals
 	evaluate    Evaluate
@@ -116,7 +120,7 @@ func New(o Options) *Scheduler {
 		rules: newRuleSet(o.Rules), engine: o.Engine, names: o.Names, clock: o.Clock, log: o.Logger,
 		concurrency: o.Concurrency, grace: o.Grace, holder: o.Holder, leasePeriod: o.LeasePeriod, retention: o.Retention,
 		version: o.Version, months: o.Months, alertsKept: o.AlertRetention,
-		beside: o.Beside, users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
+		beside: o.Beside, lasting: o.Lasting, users: o.Users, arrivals: o.Arrivals, evaluate: o.Evaluate, observer: o.Observe,
 		turned: o.Turned, leased: o.Leased, heartbeat: o.Heartbeat,
 	}
 	if s.clock == nil {

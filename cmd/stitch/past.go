@@ -134,6 +134,7 @@ func (p *past) replay(ctx context.Context, set *rules.Set, users scheduler.Users
 	notes := newNotes(s.err, from, to)
 	sched := scheduler.New(scheduler.Options{
 		Rules: set, Engine: p, Users: users, Clock: p.clock, Logger: slog.New(slog.DiscardHandler), Observe: notes.observe,
+		Lasting: p.cluster == nil,
 	})
 	summary, err := sched.Replay(ctx, from, to)
 	notes.close()

@@ -143,7 +143,11 @@ func (e *Engine) Search(ctx context.Context, s esq.Search, yield func(esq.Hit) e
 		all = all[:s.Limit]
 	}
 	for _, f := range all {
-		hit, err := f.doc.hit(s.Fields)
+		fields := s.Fields
+		if s.Known != nil && s.Known(f.doc.index.name, f.doc.id) {
+			fields = nil
+		}
+		hit, err := f.doc.hit(fields)
 		if err != nil {
 			return stats, err
 		}

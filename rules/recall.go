@@ -1,0 +1,106 @@
+package rules
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/stitchdetect/stitch/esq"
+)
+
+// RememberDocuments is [RememberFields] for an engine whose documents never
+// change, as those of files: what a rule has read of a document it does not read
+// again while that is among the many that are remembered.
+func RememberDocuments(s esq.Searcher) esq.Searcher {
+	r := RememberFields(s).(*remembering)
+	r.documents = &recollection{read: map[asked]map[document]*recalled{}}
+	return r
+}
+
+// maxRecalled is how many documents are remembered, the last ones read.
+const maxRecalled = 1 << 16
+
+// recollection is what stages have read of sources' documents.
+type recollection struct {
+	mu    sync.Mutex
+	read  map[asked]map[document]*recalled
+	order []*recalled // as they were read; a ring, once it is full
+	next  int
+}
+
+type document struct{ index, id string }
+
+// recalled is what a stage makes of a document: the event, nil if its time cannot
+// be read, and the values that no query finds.
+type recalled struct {
+	event *event
+	gaps  []gap
+	by    asked
+	of    document
+}
+
+// recall returns what is known of the documents of a source as a stage reads
+// them; nil where nothing is kept.
+func (s *searcher) recall(st *stage, src *source) *recall {
+	r, ok := s.engine.(*remembering)
+	if !ok || r.documents == nil {
+		return nil
+	}
+	return &recall{r.documents, asked{st, src}}
+}
+
+type recall struct {
+	*recollection
+	by asked
+}
+
+// known implements [esq.Search.Known].
+func (r *recall) known(index, id string) bool { return r.get(index, id) != nil }
+
+func (r *recall) get(index, id string) *recalled {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read[r.by][document{index, id}]
+}
+
+// put remembers a document in the place of the one that was read the longest ago.
+func (r *recall) put(d *recalled, index, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d.by, d.of = r.by, document{index, id}
+	if len(r.order) < maxRecalled {
+		r.order = append(r.order, d)
+	} else {
+		old := r.order[r.next]
+		delete(r.read[old.by], old.of)
+		r.order[r.next] = d
+		r.next = (r.next + 1) % maxRecalled
+	}
+	if r.read[r.by] == nil {
+		r.read[r.by] = map[document]*recalled{}
+	}
+	r.read[r.by][d.of] = d
+}
+
+// hit reads a hit, unless that is known already.
+func (r *recall) hit(read *reader, h esq.Hit, source string, caps map[string]esq.FieldCap) *recalled {
+	if r != nil {
+		if d := r.get(h.Index, h.ID); d != nil {
+			return d
+		}
+	}
+	d := &recalled{}
+	if e, ok := read.event(h); ok {
+		d.event, d.gaps = e, gapsOf(read, source, h, caps)
+	}
+	if r != nil {
+		r.put(d, h.Index, h.ID)
+	}
+	return d
+}
+
+// copy returns an event of which the values and parts may be changed.
+func (e *event) copy() *event {
+	c := *e
+	c.values, c.filled, c.parts = slices.Clone(e.values), slices.Clone(e.filled), slices.Clone(e.parts)
+	return &c
+}
