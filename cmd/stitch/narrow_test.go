@@ -30,6 +30,8 @@ func replayed(t *testing.T, set *rules.Set, narrow bool, files ...string) result
 			err = p.read(strings.NewReader(data), fmt.Sprintf("data%d", i))
 		}
 	}
+	first, last, ok := p.documents.Span()
+	fmt.Fprintln(&said, first, last, ok)
 	if err == nil {
 		var from, to time.Time
 		if from, to, err = (&replayFlags{}).times(p); err == nil {
@@ -39,7 +41,8 @@ func replayed(t *testing.T, set *rules.Set, narrow bool, files ...string) result
 			}
 		}
 	}
-	first, last, ok := p.documents.Span()
+	p.documents.EndLoad()
+	first, last, ok = p.documents.Span()
 	fmt.Fprintln(&said, err, p.searched(), p.loaded, first, last, ok)
 	return result{out: out.String(), err: said.String()}
 }

@@ -93,6 +93,7 @@ func (p *past) load(names []string, stdin io.Reader) error {
 		errs = append(errs, p.read(file, name))
 	}
 	errs = append(errs, closeAll(files))
+	p.documents.EndLoad()
 	if err := errors.Join(errs...); err != nil {
 		return &exitError{exitProblems, err}
 	}

@@ -8,6 +8,7 @@ type sourceReader struct {
 	narrow *narrowing
 	known  map[string]*admission // by index
 	doc    document
+	body   body
 	scan   scanner
 	draft  draft
 	shapes shapes
@@ -26,16 +27,17 @@ func (r *sourceReader) read(ix *index, id, text string, fixed bool) (*document, 
 	r.scan = scanner{raw: text, index: ix, shapes: &r.shapes, decoded: r.scan.decoded[:0], fixed: fixed}
 	r.draft = draft{leaves: r.draft.leaves[:0]}
 	err := r.scan.whole(&r.draft)
+	r.body = body{text, view(r.scan.decoded)}
 	*d = document{
-		index: ix, id: id, source: text, decoded: view(r.scan.decoded), arrives: math.MinInt64,
-		record: r.draft.record(&r.shapes, d.places[:0]),
+		index: ix, id: id, body: &r.body, arrives: math.MinInt64,
+		record: r.draft.record(&r.shapes, d.at),
 	}
 	return d, err
 }
 
 // release lets go of the texts of the document that was read last.
 func (r *sourceReader) release() {
-	r.doc = document{record: record{places: r.doc.places[:0]}}
+	r.doc, r.body = document{record: record{at: r.doc.at}}, body{}
 	r.scan = scanner{decoded: r.scan.decoded[:0]}
 }
 

@@ -1,27 +1,33 @@
 package memory
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // arena holds what kept documents are made of in few large pieces, which neither
 // the allocator nor the garbage collector has to look at one by one. What is in
 // it stays as long as the engine.
 type arena struct {
-	text   []byte
-	places []place
-	docs   []document
+	text    []byte
+	numbers []uint32
+	docs    []document
 }
 
 const (
-	textPiece  = 1 << 18 // bytes
-	placePiece = 1 << 13
-	docPiece   = 1 << 9
+	textPiece   = 1 << 18 // bytes
+	numberPiece = 1 << 13
+	docPiece    = 1 << 9
 )
 
 // keep returns a document that is like d and shares nothing with it.
 func (a *arena) keep(d *document) *document {
 	c := a.doc(*d)
-	c.id, c.source, c.decoded = a.string(d.id), a.string(d.source), a.string(d.decoded)
-	c.places = a.copy(d.places)
+	c.id, c.body = a.string(d.id), &body{a.string(d.body.source), a.string(d.body.decoded)}
+	c.at = a.copy(d.at)
+	if d.nested != nil {
+		c.nested = new(slices.Clone(*d.nested))
+	}
 	return c
 }
 
@@ -45,11 +51,11 @@ func (a *arena) string(s string) string {
 	return view(a.text[from:])
 }
 
-func (a *arena) copy(places []place) []place {
-	if len(a.places)+len(places) > cap(a.places) {
-		a.places = make([]place, 0, max(placePiece, len(places)))
+func (a *arena) copy(numbers []uint32) []uint32 {
+	if len(a.numbers)+len(numbers) > cap(a.numbers) {
+		a.numbers = make([]uint32, 0, max(numberPiece, len(numbers)))
 	}
-	from := len(a.places)
-	a.places = append(a.places, places...)
-	return a.places[from:len(a.places):len(a.places)]
+	from := len(a.numbers)
+	a.numbers = append(a.numbers, numbers...)
+	return a.numbers[from:len(a.numbers):len(a.numbers)]
 }

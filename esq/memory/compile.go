@@ -273,7 +273,10 @@ func (f field) any(pass leafTest) matcher {
 		wanted[id] = true
 	}
 	return func(d *document, r *record) bool {
-		for i := range r.places {
+		if r.shape == nil {
+			return false
+		}
+		for i := range r.shape.fields {
 			if wanted[r.shape.fields[i]] && passes(d, r, i, i+1, pass) {
 				return true
 			}
@@ -282,10 +285,10 @@ func (f field) any(pass leafTest) matcher {
 	}
 }
 
-// passes reports whether some leaf between two places does.
+// passes reports whether one of some leaves of a record does.
 func passes(d *document, r *record, from, to int, pass leafTest) bool {
 	for i := from; i < to; i++ {
-		if pass(r.shape.kinds[i], d.text(r.places[i])) {
+		if pass(r.shape.kinds[i], d.text(r, i)) {
 			return true
 		}
 	}
@@ -369,8 +372,11 @@ func (c *compiler) nested(q esq.Nested) (matcher, error) {
 
 // anyNested reports whether some element of a nested field, at any depth, fits.
 func (r *record) anyNested(path fieldID, d *document, inner matcher) bool {
-	for i := range r.nested {
-		e := &r.nested[i]
+	if r.nested == nil {
+		return false
+	}
+	for i := range *r.nested {
+		e := &(*r.nested)[i]
 		if e.path == path && inner(d, &e.record) || e.anyNested(path, d, inner) {
 			return true
 		}

@@ -36,6 +36,7 @@ type Engine struct {
 	names   *names
 	indices map[string]*index
 	narrow  *narrowing // nil: everything is kept
+	loaded  bool       // nothing more may be loaded
 }
 
 var _ esq.Engine = (*Engine)(nil)
@@ -101,10 +102,9 @@ func (e *Engine) Span() (first, last time.Time, ok bool) {
 		}
 	}
 	if e.narrow != nil {
-		for _, ms := range e.narrow.seen {
-			if ms != noTime && ms != isKept {
-				note(ms)
-			}
+		if p := e.narrow.droppedSpan(); p.first <= p.last {
+			note(p.first)
+			note(p.last)
 		}
 	}
 	if !ok {

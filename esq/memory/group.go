@@ -163,7 +163,7 @@ func (d *document) parts(path string) ([]part, error) {
 	var parts []part
 	for _, id := range f.ids {
 		for i, to := d.of(id); i < to; i++ {
-			if p, ok := f.typ.part(d.shape.kinds[i], d.text(d.places[i])); ok && !slices.ContainsFunc(parts, p.same) {
+			if p, ok := f.typ.part(d.shape.kinds[i], d.text(&d.record, i)); ok && !slices.ContainsFunc(parts, p.same) {
 				parts = append(parts, p)
 			}
 		}

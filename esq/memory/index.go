@@ -149,7 +149,7 @@ func (ix *index) put(id, source string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{index: ix, id: id, source: source, decoded: decoded, record: rec, arrives: math.MinInt64}
+	d := &document{index: ix, id: id, body: &body{source, decoded}, record: rec, arrives: math.MinInt64}
 	ix.place(d)
 	return d, nil
 }
@@ -221,22 +221,28 @@ type document struct {
 	record
 	index   *index
 	id      string
-	source  string // "" if nothing but the leaves was kept
-	decoded string
-	place   int // in index.docs; only who writes changes it
+	body    *body // nil if nothing but the leaves was kept
+	place   int   // in index.docs; only who writes changes it
 	seq     int64
 	arrives int64 // milliseconds: before that, searches do not see it
 }
 
-// text returns the text at a place.
-func (d *document) text(p place) string {
-	if d.source == "" {
-		return d.index.texts.at(p)
+// body is what a document was read from.
+type body struct {
+	source  string
+	decoded string // texts of strings that are written with escapes
+}
+
+// text returns the text of one of the leaves of a record of the document.
+func (d *document) text(r *record, i int) string {
+	if d.body == nil {
+		return d.index.texts.at(r.at[i])
 	}
-	if at := int(p.off) - len(d.source); at >= 0 {
-		return d.decoded[at:][:p.size]
+	off, size := int(r.at[2*i]), int(r.at[2*i+1])
+	if at := off - len(d.body.source); at >= 0 {
+		return d.body.decoded[at:][:size]
 	}
-	return d.source[p.off:][:p.size]
+	return d.body.source[off:][:size]
 }
 
 // timeAt returns the earliest date in a field, in milliseconds.
@@ -245,7 +251,7 @@ func (d *document) timeAt(id fieldID) (ms int64, ok bool) {
 		return 0, false
 	}
 	for i, to := d.of(id); i < to; i++ {
-		if at, is := dateOf(d.shape.kinds[i], d.text(d.places[i])); is && (!ok || at < ms) {
+		if at, is := dateOf(d.shape.kinds[i], d.text(&d.record, i)); is && (!ok || at < ms) {
 			ms, ok = at, true
 		}
 	}
@@ -267,7 +273,7 @@ func (d *document) time(field string) (ms int64, why string) {
 	}
 	ms, found := d.timeAt(n.id)
 	if !found {
-		return 0, field + " " + quoted(d.text(d.places[first])) + " is not a date"
+		return 0, field + " " + quoted(d.text(&d.record, first)) + " is not a date"
 	}
 	return ms, ""
 }

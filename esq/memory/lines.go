@@ -16,8 +16,9 @@ type lineReader struct {
 	tree   *tree // of the line
 	line   uint64
 	doc    document
+	body   body
 	draft  draft
-	places []place
+	at     []uint32
 	shapes shapes
 	text   scanner // of strings with escapes
 }
@@ -32,15 +33,16 @@ func newLineReader(n *narrowing) *lineReader {
 func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
 	r.in, r.pos = line, 0
 	r.line++
-	r.doc = document{source: view(line), arrives: math.MinInt64}
+	r.body.source = view(line)
+	r.doc = document{body: &r.body, arrives: math.MinInt64}
 	r.draft.leaves = r.draft.leaves[:0]
-	r.text = scanner{raw: r.doc.source, decoded: r.text.decoded[:0]}
+	r.text = scanner{raw: r.body.source, decoded: r.text.decoded[:0]}
 	if !r.whole(e) || r.doc.index == nil || r.doc.id == "" {
 		return verdict{}
 	}
 	d := &r.doc
-	d.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.places[:0])
-	r.places = d.places
+	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.at)
+	r.at = d.at
 	v := verdict{index: d.index, id: d.id, key: r.narrow.key(d.index.name, d.id), time: noTime, plain: true}
 	if reaches(1, r.tree.matchers, d, &d.record) {
 		v.doc = c.hold(d)
@@ -246,15 +248,19 @@ func (r *lineReader) note(c *branch, kind leafKind, off, size int) bool {
 	return true
 }
 
+// held is a document that will be kept, with its texts still in a line.
+type held struct {
+	document
+	body body
+}
+
 // hold copies a document of a line, but not its texts, into the chunk.
 func (c *chunk) hold(d *document) *document {
-	from := len(c.places)
-	c.places = append(c.places, d.places...)
-	held := *d
-	held.places = c.places[from:]
-	start := len(c.decoded)
-	c.decoded = append(c.decoded, d.decoded...)
-	held.decoded = view(c.decoded[start:])
-	c.docs = append(c.docs, held)
-	return &c.docs[len(c.docs)-1]
+	from, start := len(c.at), len(c.decoded)
+	c.at = append(c.at, d.at...)
+	c.decoded = append(c.decoded, d.body.decoded...)
+	c.docs = append(c.docs, held{*d, body{d.body.source, view(c.decoded[start:])}})
+	h := &c.docs[len(c.docs)-1]
+	h.document.body, h.at = &h.body, c.at[from:]
+	return &h.document
 }

@@ -37,6 +37,9 @@ type LoadStats struct {
 // documents of the lines before it stay loaded.
 func (e *Engine) Load(r io.Reader, name string) (LoadStats, error) {
 	l := &loader{engine: e, name: name}
+	if e.ended() {
+		return l.stats, fmt.Errorf("%s: load documents: that was said to be over", name)
+	}
 	in, err := plain(r, name)
 	if err != nil {
 		return l.stats, fmt.Errorf("%s: %w", name, err)
@@ -52,6 +55,12 @@ func (e *Engine) Load(r io.Reader, name string) (LoadStats, error) {
 		return l.stats, fmt.Errorf("%s:%d: the file ends after an action line: it was cut off, write it again", name, l.stats.Lines)
 	}
 	return l.stats, nil
+}
+
+func (e *Engine) ended() bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.loaded
 }
 
 // load takes a file in line by line.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
@@ -150,4 +151,24 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%d documents, stats %+v, error %v", n, stats, err)
 		}
 	})
+}
+
+func TestEndLoad(t *testing.T) {
+	for _, narrow := range []bool{false, true} {
+		e := memory.New(memory.Options{Now: time.Now})
+		if narrow && !e.Narrow([]memory.Need{{Indices: []string{"i"}, Filter: esq.MatchNone{}, Query: esq.MatchNone{}}}) {
+			t.Fatal("not narrowed")
+		}
+		if _, err := e.Load(strings.NewReader(`{"_index":"i","_id":"1","_source":{"@timestamp":"2026-03-01T00:00:00Z"}}`), "first"); err != nil {
+			t.Fatal(err)
+		}
+		first, last, ok := e.Span()
+		e.EndLoad()
+		if _, err := e.Load(strings.NewReader(""), "second"); err == nil || !strings.HasPrefix(err.Error(), "second: ") {
+			t.Errorf("narrowed %v: after the end of loading: %v", narrow, err)
+		}
+		if f, l, o := e.Span(); f != first || l != last || o != ok || !ok {
+			t.Errorf("narrowed %v: from %v to %v, %v; before the end of loading from %v to %v, %v", narrow, f, l, o, first, last, ok)
+		}
+	}
 }

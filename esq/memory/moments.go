@@ -53,7 +53,7 @@ func (m *moments) read(docs []*document, from int32, id fieldID) (several bool) 
 		several = several || to-at > 1
 		for ; at < to; at++ {
 			place := from + int32(i)
-			if ms, ok := dateOf(d.shape.kinds[at], d.text(d.places[at])); ok && (!m.known.has(place) || ms < m.ms[place]) {
+			if ms, ok := dateOf(d.shape.kinds[at], d.text(&d.record, at)); ok && (!m.known.has(place) || ms < m.ms[place]) {
 				m.ms[place] = ms
 				m.known.add(place)
 			}

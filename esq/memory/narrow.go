@@ -92,10 +92,12 @@ type narrowing struct {
 	seed    maphash.Seed
 	// seen holds the documents that were read: a hash of index and _id, and isKept
 	// or, of one that was not kept, the time in milliseconds, noTime without one.
-	seen   map[uint64]int64
-	reader sourceReader // of the one that takes documents in
-	arena  arena
-	texts  texts
+	// It is nil when nothing more is loaded; dropped is the span of these times then.
+	seen    map[uint64]int64
+	dropped period
+	reader  sourceReader // of the one that takes documents in
+	arena   arena
+	texts   texts
 	// shape guards, while files are loaded, which indices there are, the names of
 	// fields and their types.
 	shape sync.RWMutex
@@ -105,6 +107,32 @@ const (
 	noTime = math.MinInt64
 	isKept = math.MaxInt64
 )
+
+// EndLoad says that nothing more will be loaded, and lets go of what only that
+// needs: [Engine.Load] fails from now on.
+func (e *Engine) EndLoad() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.loaded = true
+	if n := e.narrow; n != nil {
+		n.dropped, n.seen = n.droppedSpan(), nil
+	}
+}
+
+// droppedSpan is from the first to the last time of the documents that were not
+// kept; the first is the later one if there is none.
+func (n *narrowing) droppedSpan() period {
+	if n.seen == nil {
+		return n.dropped
+	}
+	p := period{math.MaxInt64, math.MinInt64}
+	for _, ms := range n.seen {
+		if ms != noTime && ms != isKept {
+			p = period{min(p.first, ms), max(p.last, ms)}
+		}
+	}
+	return p
+}
 
 func (n *narrowing) key(index, id string) uint64 {
 	var h maphash.Hash

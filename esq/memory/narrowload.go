@@ -23,8 +23,8 @@ type chunk struct {
 	reduced []byte // where the lines' reduced sources are
 	arena   arena  // where documents are that will be kept
 	// of documents that will be kept, but whose texts are still in the lines
-	docs    []document
-	places  []place
+	docs    []held
+	at      []uint32
 	decoded []byte
 	ready   chan struct{}
 	last    error // why no chunk comes after this one; io.EOF at the end
@@ -132,7 +132,7 @@ type scanning struct {
 
 // scan takes the lines apart, and finds out which of the hits are kept.
 func (s *scanning) scan(c *chunk) {
-	c.lines, c.docs, c.places, c.decoded = c.lines[:0], c.docs[:0], c.places[:0], c.decoded[:0]
+	c.lines, c.docs, c.at, c.decoded = c.lines[:0], c.docs[:0], c.at[:0], c.decoded[:0]
 	s.projector.out = c.reduced[:0]
 	action := false
 	for line := range bytes.Lines(c.text) {

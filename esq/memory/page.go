@@ -63,7 +63,7 @@ func (d *document) first(field string) string {
 	least := ""
 	from, to := d.of(n.id)
 	for i := from; i < to; i++ {
-		if text := d.text(d.places[i]); i == from || text < least {
+		if text := d.text(&d.record, i); i == from || text < least {
 			least = text
 		}
 	}

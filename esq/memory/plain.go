@@ -14,16 +14,16 @@ import (
 // keep returns a document like d, which still has its texts in a line.
 func (n *narrowing) keep(d *document) *document {
 	size := len(d.id)
-	for _, p := range d.places {
-		size += int(p.size)
+	for i := range d.shape.fields {
+		size += len(d.text(&d.record, i))
 	}
 	if !n.texts.room(size) {
 		return n.keepWhole(d)
 	}
-	id := n.texts.add(d.id)
-	kept := document{index: d.index, id: n.texts.at(id), arrives: d.arrives, record: record{shape: d.shape, places: n.arena.copy(d.places)}}
-	for i, p := range kept.places {
-		kept.places[i] = n.texts.hold(d.shape.fields[i], d.text(p))
+	kept := document{index: d.index, id: n.texts.at(n.texts.add(d.id)), arrives: d.arrives}
+	kept.shape, kept.at = d.shape, n.arena.copy(d.at[:len(d.shape.fields)])
+	for i, field := range d.shape.fields {
+		kept.at[i] = n.texts.hold(field, d.text(&d.record, i))
 	}
 	return n.arena.doc(kept)
 }
@@ -60,7 +60,7 @@ func (d *document) valuesAt(path string) []esq.Value {
 	}
 	values := make([]esq.Value, 0, to-from)
 	for i := from; i < to; i++ {
-		values = append(values, valueOf(d.shape.kinds[i], d.text(d.places[i])))
+		values = append(values, valueOf(d.shape.kinds[i], d.text(&d.record, i)))
 	}
 	return values
 }
@@ -79,8 +79,8 @@ func valueOf(kind leafKind, text string) esq.Value {
 
 // json is the document's source, or what is left of it.
 func (d *document) json() []byte {
-	if d.source != "" {
-		return []byte(d.source)
+	if d.body != nil {
+		return []byte(d.body.source)
 	}
 	return d.rebuilt()
 }
@@ -88,11 +88,11 @@ func (d *document) json() []byte {
 // rebuilt is a source with the leaves of a plain document.
 func (d *document) rebuilt() []byte {
 	source := map[string]any{}
-	for i := 0; i < len(d.places); {
+	for i := 0; i < len(d.shape.fields); {
 		field := d.shape.fields[i]
 		var values []json.RawMessage
 		for _, to := d.of(field); i < to; i++ {
-			values = append(values, written(d.shape.kinds[i], d.text(d.places[i])))
+			values = append(values, written(d.shape.kinds[i], d.text(&d.record, i)))
 		}
 		inside := source
 		keys := strings.Split(d.index.names.all[field].path, ".")

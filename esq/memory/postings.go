@@ -96,7 +96,7 @@ func newPostings(t *timeline, id fieldID) *postings {
 	for i, place := range t.places {
 		d := t.index.docs[place]
 		for at, to := d.of(id); at < to; at++ {
-			text := d.text(d.places[at])
+			text := d.text(&d.record, at)
 			if tooLong(text) {
 				p.long = append(p.long, int32(i))
 				continue

@@ -22,15 +22,17 @@ type leaf struct {
 }
 
 // place is where a text is: in a document's source, or from the end of that in
-// its decoded texts; of a document without a source in [texts].
+// its decoded texts.
 type place struct{ off, size uint32 }
 
 // record is what queries look at: the leaves of a document, or of one element
 // of a nested field, ordered by field.
 type record struct {
-	shape  *shape
-	places []place
-	nested []nestedRecord
+	shape *shape
+	// at says where the leaves' texts are: the two numbers of each [place], or of a
+	// document without a body, one for [texts].
+	at     []uint32
+	nested *[]nestedRecord // nil: none
 }
 
 type nestedRecord struct {
@@ -70,18 +72,20 @@ type draft struct {
 	nested []nestedRecord
 }
 
-// record makes a record of d, whose places are appended to places.
-func (d *draft) record(known *shapes, places []place) record {
+// record makes a record of d, with the places written over buffer.
+func (d *draft) record(known *shapes, buffer []uint32) record {
 	byField := func(a, b leaf) int { return int(a.field) - int(b.field) }
 	if !slices.IsSortedFunc(d.leaves, byField) {
 		slices.SortStableFunc(d.leaves, byField)
 	}
-	from := len(places)
-	places = slices.Grow(places, len(d.leaves))
+	r := record{shape: known.of(d.leaves), at: slices.Grow(buffer[:0], 2*len(d.leaves))}
 	for _, l := range d.leaves {
-		places = append(places, l.place)
+		r.at = append(r.at, l.off, l.size)
 	}
-	return record{shape: known.of(d.leaves), places: places[from:], nested: d.nested}
+	if len(d.nested) > 0 {
+		r.nested = &d.nested
+	}
+	return r
 }
 
 // shapes knows the shapes that there were so far, or so many of them that the

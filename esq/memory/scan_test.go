@@ -15,10 +15,13 @@ func newTestIndex(m Mapping) *index { return newIndex("i", newNames(), m.types()
 // leavesOf writes a record as "path=text" and, for nested ones, "path{...}".
 func leavesOf(d *document, r *record) []string {
 	all := []string{}
-	for i, p := range r.places {
-		all = append(all, d.index.names.all[r.shape.fields[i]].path+"="+d.text(p))
+	for i, field := range r.shape.fields {
+		all = append(all, d.index.names.all[field].path+"="+d.text(r, i))
 	}
-	for _, n := range r.nested {
+	if r.nested == nil {
+		return all
+	}
+	for _, n := range *r.nested {
 		all = append(all, d.index.names.all[n.path].path+"{"+strings.Join(leavesOf(d, &n.record), " ")+"}")
 	}
 	return all

@@ -175,13 +175,13 @@ func (d *document) hit(fields []esq.Field) (esq.Hit, error) {
 	if len(fields) == 0 {
 		return h, nil
 	}
-	if d.source == "" {
+	if d.body == nil {
 		for i, f := range fields {
 			h.Values[i] = d.values(f)
 		}
 		return h, nil
 	}
-	source, err := esq.DecodeSource([]byte(d.source))
+	source, err := esq.DecodeSource([]byte(d.body.source))
 	if err != nil {
 		return h, err
 	}

@@ -1,7 +1,10 @@
 package memory
 
-// texts holds the texts of many documents' leaves in large pieces. A text that
-// comes again in a field is there once, unless most texts of the field differ.
+import "encoding/binary"
+
+// texts holds the texts of many documents' leaves in large pieces, each after
+// its length. A text that comes again in a field is there once, unless most texts
+// of the field differ.
 type texts struct {
 	pieces [][]byte
 	fields []repeating // by field
@@ -15,9 +18,9 @@ const (
 
 // repeating is the texts of one field.
 type repeating struct {
-	recent      [recents]place // the texts that came last
-	next        int            // of recent
-	known       map[string]place
+	recent      [recents]uint32 // those that came last
+	next        int             // of recent
+	known       map[string]uint32
 	seen, fresh int
 	varied      bool // nearly every document has a text of its own
 }
@@ -27,53 +30,57 @@ const recents = 4
 // enough is how many texts tell whether a field's texts repeat.
 const enough = 1 << 12
 
-// at returns the text at a place.
-func (t *texts) at(p place) string {
-	from := p.off & (1<<pieceBits - 1)
-	return view(t.pieces[p.off>>pieceBits][from : from+p.size])
+// at returns a text by the number that it was given.
+func (t *texts) at(n uint32) string {
+	p := t.pieces[n>>pieceBits][n&(1<<pieceBits-1):]
+	if size := p[0]; size < 0x80 {
+		return view(p[1 : 1+size])
+	}
+	size, from := binary.Uvarint(p)
+	return view(p[from : from+int(size)])
 }
 
-// room reports whether a document with so many bytes of texts can be held.
+// room reports whether texts with so many bytes can be held.
 func (t *texts) room(size int) bool { return size <= longText && len(t.pieces) < maxPieces }
 
-// hold returns where a text of a field is, from now on.
-func (t *texts) hold(field fieldID, text string) place {
+// hold returns the number of a text of a field, from now on.
+func (t *texts) hold(field fieldID, text string) uint32 {
 	for int(field) >= len(t.fields) {
-		t.fields = append(t.fields, repeating{known: map[string]place{}})
+		t.fields = append(t.fields, repeating{known: map[string]uint32{}})
 	}
 	f := &t.fields[field]
 	if f.varied {
 		return t.add(text)
 	}
 	f.seen++
-	for _, p := range f.recent {
-		if int(p.size) == len(text) && f.fresh > 0 && t.at(p) == text {
-			return p
+	for _, n := range f.recent[:min(f.next, recents)] {
+		if t.at(n) == text {
+			return n
 		}
 	}
-	s, known := f.known[text]
+	n, known := f.known[text]
 	if !known {
 		f.fresh++
-		s = t.add(text)
-		f.known[t.at(s)] = s
+		n = t.add(text)
+		f.known[t.at(n)] = n
 		if f.fresh > enough && 2*f.fresh > f.seen {
 			f.varied, f.known = true, nil
 		}
 	}
-	f.recent[f.next%recents] = s
+	f.recent[f.next%recents] = n
 	f.next++
-	return s
+	return n
 }
 
 // add appends a text.
-func (t *texts) add(text string) place {
-	n := len(t.pieces)
-	if n == 0 || len(t.pieces[n-1])+len(text) > 1<<pieceBits {
+func (t *texts) add(text string) uint32 {
+	last := len(t.pieces) - 1
+	if last < 0 || len(t.pieces[last])+binary.MaxVarintLen32+len(text) > 1<<pieceBits {
 		t.pieces = append(t.pieces, make([]byte, 0, 1<<pieceBits))
-		n++
+		last++
 	}
-	p := &t.pieces[n-1]
-	s := place{uint32((n-1)<<pieceBits + len(*p)), uint32(len(text))}
-	*p = append(*p, text...)
-	return s
+	p := t.pieces[last]
+	n := uint32(last<<pieceBits + len(p))
+	t.pieces[last] = append(binary.AppendUvarint(p, uint64(len(text))), text...)
+	return n
 }
