@@ -3,4 +3,4 @@
 package esq_test
 
 // allocationsOfAHit is what reading a hit may take.
-const allocationsOfAHit = 80
+const allocationsOfAHit = 20

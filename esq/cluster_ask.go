@@ -164,8 +164,9 @@ func (c *Cluster) multiSearch(ctx context.Context, list []inquiry, open []int, m
 			body.WriteByte('\n')
 		}
 	}
-	var answer struct {
-		Responses []togetherAnswer `json:"responses"`
+	var answer multiAnswer
+	for _, i := range open {
+		answer.wanted = append(answer.wanted, list[i].first.wanted)
 	}
 	err := c.transport.do(ctx, call{op: op, cost: list[open[0]].stats, build: func() esapi.Request {
 		return esapi.MsearchRequest{Body: bytes.NewReader(body.Bytes()), MaxConcurrentSearches: esapi.IntPtr(most)}

@@ -25,6 +25,8 @@ type searchBody struct {
 	TotalHits   bool              `json:"track_total_hits"`
 	MinScore    *int              `json:"min_score,omitempty"`
 	Aggs        object            `json:"aggs,omitempty"`
+
+	wanted *leafTree // of each hit's source; nil for none
 }
 
 type pitRef struct {
@@ -47,6 +49,8 @@ type searchAnswer struct {
 		Hits []hit `json:"hits"`
 	} `json:"hits"`
 	Aggregations json.RawMessage `json:"aggregations"`
+
+	wanted *leafTree
 }
 
 // hit is one document in an answer.
@@ -57,6 +61,8 @@ type hit struct {
 	PrimaryTerm int64             `json:"_primary_term"`
 	Sort        []json.RawMessage `json:"sort"`
 	Source      json.RawMessage   `json:"_source"`
+
+	values [][]Value // of the wanted leaves; nil if they were not read
 }
 
 // shards counts the shards that were asked and those that answered. A shard
@@ -101,6 +107,7 @@ func (c *Cluster) search(ctx context.Context, op string, indices []string, body 
 	if err != nil {
 		return err
 	}
+	answer.wanted = body.wanted
 	return c.send(ctx, op, indices, content, body.Aggs != nil, cost, answer)
 }
 
@@ -150,7 +157,7 @@ func (c *Cluster) searching(s Search, stats *Stats, yield func(Hit) error) inqui
 		first: c.pages.first, source: false,
 	}
 	if len(s.Fields) > 0 {
-		w.first = c.pages.some
+		w.first, w.wanted = c.pages.some, newLeafTree(s.Fields)
 	}
 	if s.Time != "" {
 		w.order = []any{byTime(s.Time)}
@@ -210,7 +217,11 @@ const noTime = "9223372036854"
 const maxBroken = 10
 
 func hitOf(s Search, h *hit, stats *Stats) (Hit, error) {
-	out := Hit{Index: h.Index, ID: h.ID, Values: make([][]Value, len(s.Fields))}
+	out := Hit{Index: h.Index, ID: h.ID, Values: h.values}
+	timeless := s.Time != "" && len(h.Sort) > 0 && string(h.Sort[0]) == noTime
+	if h.values != nil && !timeless {
+		return out, nil
+	}
 	var source map[string]any
 	if len(h.Source) > 0 {
 		var err error
@@ -218,10 +229,11 @@ func hitOf(s Search, h *hit, stats *Stats) (Hit, error) {
 			return out, err
 		}
 	}
+	out.Values = make([][]Value, len(s.Fields))
 	for i, f := range s.Fields {
 		out.Values[i] = Extract(source, f)
 	}
-	if s.Time != "" && len(h.Sort) > 0 && string(h.Sort[0]) == noTime {
+	if timeless {
 		stats.BrokenCount++
 		if len(stats.Broken) < maxBroken {
 			stats.Broken = append(stats.Broken, h.Index+"/"+h.ID+": "+noTimeReason(s.Time, source))

@@ -40,6 +40,7 @@ type walk struct {
 	query   Query
 	order   []any // without the dialect's tie-breaker; none: any order
 	source  any   // what _source asks for
+	wanted  *leafTree
 	seqNo   bool
 	first   int  // the size of the first page
 	limit   int  // 0 for all
@@ -51,7 +52,7 @@ type walk struct {
 
 // page is the first page of part of the query.
 func (w walk) page(part Query) searchBody {
-	return searchBody{Size: w.first, Query: part, Sort: w.order, Source: w.source, SeqNo: w.seqNo, TotalHits: true}
+	return searchBody{Size: w.first, Query: part, Sort: w.order, Source: w.source, SeqNo: w.seqNo, TotalHits: true, wanted: w.wanted}
 }
 
 // A cursor reads the pages of one query, one after the other.

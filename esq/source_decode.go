@@ -185,20 +185,8 @@ func (d *quickDecoder) escaped(from int) (string, bool) {
 // number reads a number as it is written.
 func (d *quickDecoder) number() (json.Number, bool) {
 	from := d.at
-	d.take('-')
-	if !d.take('0') && !d.digits() {
+	if !d.stepNumber() {
 		return "", false
-	}
-	if d.take('.') && !d.digits() {
-		return "", false
-	}
-	if d.take('e') || d.take('E') {
-		if !d.take('+') {
-			d.take('-')
-		}
-		if !d.digits() {
-			return "", false
-		}
 	}
 	return json.Number(strings.Clone(d.text[from:d.at])), true
 }

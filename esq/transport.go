@@ -84,7 +84,7 @@ func (t *transport) attempt(ctx context.Context, c call, out any) *failure {
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := decodeAnswer(body, out); err != nil {
 		var cut *json.SyntaxError
 		if errors.As(err, &cut) && cut.Offset >= int64(len(body)) {
 			return t.lost(ctx, limited, c.op, fmt.Errorf("read answer: %w", io.ErrUnexpectedEOF))
@@ -95,6 +95,13 @@ func (t *transport) attempt(ctx context.Context, c call, out any) *failure {
 		}, status: res.StatusCode}
 	}
 	return nil
+}
+
+func decodeAnswer(body []byte, out any) error {
+	if d, ok := out.(decoder); ok {
+		return d.decode(body)
+	}
+	return json.Unmarshal(body, out)
 }
 
 // longestAnnounced bounds the room that is made for an answer before any of it
