@@ -65,11 +65,12 @@ type alertWriter struct {
 }
 
 // write creates or updates the documents of alerts, visible to searches when
-// it returns. The counts are of what was written even if there is an error.
-func (w alertWriter) write(ctx context.Context, alerts []mappings.Alert) (Counts, error) {
+// it returns. What the store has of them is read, unless all of it is in the
+// stock. The counts are of what was written even if there is an error.
+func (w alertWriter) write(ctx context.Context, alerts []mappings.Alert, s stock) (Counts, error) {
 	var all Counts
 	for batch := range slices.Chunk(alerts, maxBatch) {
-		counts, err := w.writeBatch(ctx, batch)
+		counts, err := w.writeBatch(ctx, batch, s)
 		all.add(counts)
 		if err != nil {
 			return all, fmt.Errorf("write alerts: %w", err)
@@ -78,32 +79,35 @@ func (w alertWriter) write(ctx context.Context, alerts []mappings.Alert) (Counts
 	return all, nil
 }
 
-func (w alertWriter) writeBatch(ctx context.Context, alerts []mappings.Alert) (Counts, error) {
-	var counts Counts
-	memory, err := w.recall(ctx, alerts)
+func (w alertWriter) writeBatch(ctx context.Context, alerts []mappings.Alert, s stock) (counts Counts, err error) {
+	if !s.holds(alerts) {
+		if s, err = w.look(ctx, alerts); err != nil {
+			return counts, err
+		}
+	}
+	memory, err := w.recall(alerts, s)
 	if err != nil {
 		return counts, err
 	}
-	pending := alerts
+	pending, stored := alerts, s.documents(alerts)
 	for range maxAttempts {
-		if pending, err = w.attempt(ctx, pending, memory, &counts); err != nil {
+		if pending, err = w.attempt(ctx, pending, stored, memory, &counts); err != nil {
 			return counts, err
 		}
 		if len(pending) == 0 {
 			// What was written is remembered only once it is written.
 			return counts, w.remember(ctx, memory)
 		}
+		if stored, err = w.lookUp(ctx, pending); err != nil {
+			return counts, err
+		}
 	}
 	return counts, fmt.Errorf("alert %s: another process wrote it in each of %d attempts", pending[0].ID, maxAttempts)
 }
 
-// attempt writes alerts once, and returns those that someone else has written
-// between reading and writing.
-func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, memory *memory, counts *Counts) (conflicts []mappings.Alert, err error) {
-	stored, err := w.lookUp(ctx, alerts)
-	if err != nil {
-		return nil, err
-	}
+// attempt writes alerts once over their documents, which are parallel to them,
+// and returns those that someone else has written between reading and writing.
+func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, stored []esq.Document, memory *memory, counts *Counts) (conflicts []mappings.Alert, err error) {
 	losses, err := w.losses(ctx, alerts, stored, memory)
 	if err != nil {
 		return nil, err
@@ -251,85 +255,6 @@ func (w alertWriter) admit(id string, m mappings.Mark) error {
 
 func (w alertWriter) ref(a mappings.Alert) esq.Ref {
 	return esq.Ref{Index: w.names.AlertIndex(a.Anchor), ID: a.ID}
-}
-
-// lookUp reads the alerts' documents, parallel to alerts. An alert lies in the
-// index of its anchor's month, but may have been written when its anchor was a
-// later copy of the same event, of another month.
-func (w alertWriter) lookUp(ctx context.Context, alerts []mappings.Alert) ([]esq.Document, error) {
-	refs := make([]esq.Ref, len(alerts))
-	for i, a := range alerts {
-		refs[i] = w.ref(a)
-	}
-	documents, err := w.get(ctx, refs)
-	if err != nil {
-		return nil, err
-	}
-	missing := map[string]int{} // id to place
-	var ids []string
-	for i, d := range documents {
-		if !d.Found {
-			missing[alerts[i].ID] = i
-			ids = append(ids, alerts[i].ID)
-		}
-	}
-	if len(ids) == 0 {
-		return documents, nil
-	}
-	elsewhere, err := w.find(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range elsewhere {
-		if i, ok := missing[d.ID]; ok && d.Found && !documents[i].Found {
-			documents[i] = d
-		}
-	}
-	return documents, nil
-}
-
-// extents returns where the evidence of alerts lies as they were last written,
-// parallel to alerts; zero where nothing is known of that. What was deleted is
-// remembered.
-func (w alertWriter) extents(ctx context.Context, alerts []mappings.Alert) ([]rules.Window, error) {
-	out := make([]rules.Window, len(alerts))
-	if len(alerts) == 0 {
-		return out, nil
-	}
-	stored, err := w.lookUp(ctx, alerts)
-	if err != nil {
-		return nil, err
-	}
-	var gone []mappings.Alert
-	for i, d := range stored {
-		if !d.Found {
-			gone = append(gone, alerts[i])
-			continue
-		}
-		if out[i], err = storedExtent(d); err != nil {
-			return nil, err
-		}
-	}
-	written, err := w.remembered(ctx, gone)
-	if err != nil {
-		return nil, err
-	}
-	for i, a := range alerts {
-		if d, ok := written[a.ID]; ok {
-			out[i] = rules.Window{From: d.Start, To: d.End}
-		}
-	}
-	return out, nil
-}
-
-// storedExtent is the event time from the first to the last evidence of a
-// stored alert.
-func storedExtent(d esq.Document) (rules.Window, error) {
-	m, err := mappings.ReadMark(d.Source)
-	if err != nil {
-		return rules.Window{}, fmt.Errorf("alert %s: %w", d.ID, err)
-	}
-	return rules.Window{From: m.Start, To: m.End}, nil
 }
 
 // find returns the documents with these ids in any month, as of now, the

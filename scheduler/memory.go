@@ -2,8 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -88,9 +86,9 @@ func (w alertWriter) memoryRef(alert string) esq.Ref {
 	return esq.Ref{Index: w.names.State(), ID: memoryPrefix + alert}
 }
 
-// recall reads what was written of alerts before.
-func (w alertWriter) recall(ctx context.Context, alerts []mappings.Alert) (*memory, error) {
-	m := &memory{present: map[string]writtenDocument{}}
+// recall compares what there is of alerts with what was written before.
+func (w alertWriter) recall(alerts []mappings.Alert, s stock) (*memory, error) {
+	m := &memory{present: map[string]writtenDocument{}, written: s.written}
 	for _, a := range alerts {
 		d, err := w.writtenOf(a)
 		if err != nil {
@@ -98,36 +96,7 @@ func (w alertWriter) recall(ctx context.Context, alerts []mappings.Alert) (*memo
 		}
 		m.present[a.ID] = d
 	}
-	var err error
-	m.written, err = w.remembered(ctx, alerts)
-	return m, err
-}
-
-// remembered reads by what evidence alerts were written, by their ids. What
-// cannot be read counts as not written.
-func (w alertWriter) remembered(ctx context.Context, alerts []mappings.Alert) (map[string]writtenDocument, error) {
-	out := map[string]writtenDocument{}
-	if len(alerts) == 0 {
-		return out, nil
-	}
-	refs := make([]esq.Ref, len(alerts))
-	for i, a := range alerts {
-		refs[i] = w.memoryRef(a.ID)
-	}
-	found, err := w.store.Get(ctx, refs)
-	if err != nil {
-		return nil, fmt.Errorf("recall what was written: %w", err)
-	}
-	if len(found) != len(refs) {
-		return nil, errors.New("recall what was written: the answer is not parallel to the question")
-	}
-	for i, doc := range found {
-		var d writtenDocument
-		if doc.Found && json.Unmarshal(doc.Source, &d) == nil {
-			out[alerts[i].ID] = d
-		}
-	}
-	return out, nil
+	return m, nil
 }
 
 // remember stores by what evidence alerts were written, where that is new, or

@@ -262,12 +262,13 @@ func (v *visit) keep(ctx context.Context, w rules.Window, result *rules.Result) 
 		return nil, err
 	}
 	alerts := result.Alerts
+	var known stock
 	if !v.rule.Windowed {
-		if alerts, err = v.whole(ctx, w, alerts, there); err != nil {
+		if alerts, known, err = v.whole(ctx, w, alerts, there); err != nil {
 			return nil, err
 		}
 	}
-	counts, err := writer.write(ctx, v.documents(alerts))
+	counts, err := writer.write(ctx, v.documents(alerts), known)
 	v.report.Alerts.add(counts)
 	if err != nil {
 		return nil, unwritten(err)
@@ -296,8 +297,9 @@ func (v *visit) documents(alerts []rules.Alert) []mappings.Alert {
 // several chains of one incident, such as reports of the same upstream alert
 // long after each other. Where what is stored of an alert says so, or what is
 // remembered of one that was deleted, the time of that is evaluated, too, until
-// nothing reaches outside.
-func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert, there []esq.Document) ([]rules.Alert, error) {
+// nothing reaches outside. The stock is what is stored of them, if it was read
+// after the last evaluation.
+func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert, there []esq.Document) (_ []rules.Alert, known stock, err error) {
 	seen, wide := w, w
 	ours, lookedUp := map[string]bool{}, map[string]bool{}
 	for _, a := range alerts {
@@ -308,7 +310,7 @@ func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert,
 		ours[d.ID] = true
 		stored, err := storedExtent(d)
 		if err != nil {
-			return nil, err
+			return nil, known, err
 		}
 		widen(&wide, w, stored)
 	}
@@ -320,22 +322,28 @@ func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert,
 				unknown = append(unknown, a)
 			}
 		}
-		extents, err := v.writer().extents(ctx, v.documents(unknown))
+		documents := v.documents(unknown)
+		found, err := v.writer().look(ctx, documents)
 		if err != nil {
-			return nil, err
+			return nil, known, err
+		}
+		known.take(found)
+		extents, err := found.extents(documents)
+		if err != nil {
+			return nil, known, err
 		}
 		for i, a := range unknown {
 			widen(&wide, hull(seen, rules.Window{From: a.Start, To: a.End}), extents[i])
 		}
 		if wide == seen {
-			return alerts, nil
+			return alerts, known, nil
 		}
 		result, err := v.judge(ctx, wide)
 		if err != nil {
-			return nil, fmt.Errorf("evaluate: %w", err)
+			return nil, known, fmt.Errorf("evaluate: %w", err)
 		}
 		v.note(result)
-		seen = wide
+		seen, known = wide, stock{}
 		alerts = slices.DeleteFunc(result.Alerts, func(a rules.Alert) bool {
 			return !ours[a.ID] && (a.Start.After(w.To) || a.End.Before(w.From))
 		})
