@@ -117,7 +117,7 @@ func (m *measure) timeEQL(sh shape, p *sequence.Pattern, rows [][]sequence.Row) 
 	var sequences [][]string
 	var mine runs
 	err = result.Alternate(m.Rounds, func(counts bool) error {
-		t, err := take(func() (err error) {
+		t, err := take(count(rows), func() (err error) {
 			matches, err = p.Stitch(m.ctx, rows)
 			return err
 		})

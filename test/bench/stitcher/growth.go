@@ -25,7 +25,7 @@ func (m *measure) growth() error {
 		rows := sh.make(1)
 		var ours runs
 		if err := result.Alternate(m.Rounds, func(counts bool) error {
-			t, err := take(func() error {
+			t, err := take(n, func() error {
 				_, err := p.Stitch(m.ctx, rows)
 				return err
 			})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -14,55 +15,72 @@ import (
 // found is the rows of each stage that stand in a chain, in time order.
 type found [][]int
 
-// joinSequence joins a chain of one user in time order, by user. Forward it
-// keeps the rows that have an earlier one of the user before them, and backward
-// those that have one behind them: of the others' times the earliest, or the
-// latest, is enough.
+// joinSequence joins a chain of one user in time order, by user. Users are numbered
+// in one hash table. Forward it keeps the rows that have an earlier one of the user
+// before them, and backward those that have one behind them: of the others' times
+// the earliest, or the latest, is enough.
 func joinSequence(stages [][]sequence.Row) map[string]found {
+	users, names := numbered(stages)
 	alive := make([][]bool, len(stages))
-	var before map[string]int64 // when the earliest row of the stage before ended
+	var before []int64 // by user: when the earliest row of the stage before ended
 	for s, rows := range stages {
 		alive[s] = make([]bool, len(rows))
-		earliest := map[string]int64{}
+		earliest := slices.Repeat([]int64{math.MaxInt64}, len(names))
 		for i := range rows {
-			r := &rows[i]
-			user := text(r, 0)
-			if at, ok := before[user]; s > 0 && (!ok || at > r.First) {
+			r, user := &rows[i], users[s][i]
+			if s > 0 && before[user] > r.First {
 				continue
 			}
 			alive[s][i] = true
-			if at, ok := earliest[user]; !ok || r.Last < at {
-				earliest[user] = r.Last
-			}
+			earliest[user] = min(earliest[user], r.Last)
 		}
 		before = earliest
 	}
-	return backward(stages, alive)
+	byUser := map[string]found{}
+	for user, f := range backward(stages, users, alive, len(names)) {
+		if f != nil {
+			byUser[names[user]] = f
+		}
+	}
+	return byUser
 }
 
-func backward(stages [][]sequence.Row, alive [][]bool) map[string]found {
-	byUser := map[string]found{}
-	var behind map[string]int64 // when the latest row of the stage behind began
+// numbered numbers the users of all rows from 0.
+func numbered(stages [][]sequence.Row) (users [][]int, names []string) {
+	numbers := map[string]int{}
+	users = make([][]int, len(stages))
+	for s, rows := range stages {
+		users[s] = make([]int, len(rows))
+		for i := range rows {
+			name := text(&rows[i], 0)
+			number, ok := numbers[name]
+			if !ok {
+				number = len(names)
+				numbers[name] = number
+				names = append(names, name)
+			}
+			users[s][i] = number
+		}
+	}
+	return users, names
+}
+
+// backward returns what is found of each user, nil if nothing.
+func backward(stages [][]sequence.Row, users [][]int, alive [][]bool, n int) []found {
+	byUser := make([]found, n)
+	var behind []int64 // by user: when the latest row of the stage behind began
 	for s := len(stages) - 1; s >= 0; s-- {
-		latest := map[string]int64{}
+		latest := slices.Repeat([]int64{math.MinInt64}, n)
 		for i := range stages[s] {
-			if !alive[s][i] {
+			r, user := &stages[s][i], users[s][i]
+			if !alive[s][i] || s < len(stages)-1 && behind[user] < r.Last {
 				continue
 			}
-			r := &stages[s][i]
-			user := text(r, 0)
-			if at, ok := behind[user]; s < len(stages)-1 && (!ok || at < r.Last) {
-				continue
+			latest[user] = max(latest[user], r.First)
+			if byUser[user] == nil {
+				byUser[user] = make(found, len(stages))
 			}
-			if at, ok := latest[user]; !ok || r.First > at {
-				latest[user] = r.First
-			}
-			f := byUser[user]
-			if f == nil {
-				f = make(found, len(stages))
-				byUser[user] = f
-			}
-			f[s] = append(f[s], i)
+			byUser[user][s] = append(byUser[user][s], i)
 		}
 		behind = latest
 	}
@@ -83,6 +101,7 @@ type userFile struct{ user, file string }
 // go together stand. It is by alert and host.
 func joinIncident(stages [][]sequence.Row) map[[2]string]found {
 	downloads, alerts, mounts := map[userFile][]int{}, map[string][]int{}, map[string][]int{}
+	roots := make([]string, len(stages[2]))
 	for i := range stages[0] {
 		key := userFile{text(&stages[0][i], 0), text(&stages[0][i], 1)}
 		downloads[key] = append(downloads[key], i)
@@ -94,11 +113,12 @@ func joinIncident(stages [][]sequence.Row) map[[2]string]found {
 	for i := range stages[2] {
 		host, _ := stages[2][i].Values[0][0].Str()
 		mounts[host] = append(mounts[host], i)
+		roots[i] = text(&stages[2][i], 1)
 	}
 	byKey := map[[2]string]found{}
 	for i := range stages[3] {
 		c := &stages[3][i]
-		user := text(c, 0)
+		user, path := text(c, 0), text(c, 3)
 		host, _ := c.Values[2][0].Str()
 		for _, d := range downloads[userFile{user, text(c, 1)}] {
 			for _, a := range alerts[user] {
@@ -107,7 +127,7 @@ func joinIncident(stages [][]sequence.Row) map[[2]string]found {
 				}
 				for _, m := range mounts[host] {
 					mount := &stages[2][m]
-					if follows(c, mount, week.Milliseconds()) && strings.HasPrefix(text(c, 3), text(mount, 1)) {
+					if follows(c, mount, week.Milliseconds()) && strings.HasPrefix(path, roots[m]) {
 						add(byKey, [2]string{stages[1][a].ID, host}, [4]int{d, a, m, i})
 					}
 				}

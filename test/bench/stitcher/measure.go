@@ -29,13 +29,27 @@ type taken struct {
 	bytes   float64 // allocated
 }
 
-// take runs f and says what that took.
-func take(f func() error) (taken, error) {
+// enough is how many rows a measurement goes through at the least: a single run
+// over a few thousand is over before its garbage is collected, or just after.
+const enough = 400_000
+
+// take runs f over so many rows, again and again until it has gone through enough,
+// and says what one run took.
+func take(rows int, f func() error) (taken, error) {
+	runs := max(1, enough/rows)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	seconds, err := result.CPU(f)
+	seconds, err := result.CPU(func() error {
+		for range runs {
+			if err := f(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	runtime.ReadMemStats(&after)
-	return taken{seconds, float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)}, err
+	n := float64(runs)
+	return taken{seconds / n, float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n}, err
 }
 
 // runs is what the rounds of one way to do it took.
@@ -64,7 +78,7 @@ func compare[K comparable](m *measure, p *sequence.Pattern, rows [][]sequence.Ro
 	var matches []sequence.Match
 	var joined map[K]found
 	stitch := func(counts bool) error {
-		t, err := take(func() (err error) {
+		t, err := take(count(rows), func() (err error) {
 			matches, err = p.Stitch(m.ctx, rows)
 			return err
 		})
@@ -72,7 +86,7 @@ func compare[K comparable](m *measure, p *sequence.Pattern, rows [][]sequence.Ro
 		return err
 	}
 	byHand := func(counts bool) error {
-		t, _ := take(func() error {
+		t, _ := take(count(rows), func() error {
 			joined = join(rows)
 			return nil
 		})
