@@ -1,12 +1,16 @@
 package sequence
 
-import "github.com/stitchdetect/stitch/esq/eql"
+import (
+	"sort"
+
+	"github.com/stitchdetect/stitch/esq/eql"
+)
 
 // interner numbers values, and pairs of numbers, from 1: of any two of them the
 // numbers differ.
 type interner struct {
 	texts  textTable
-	spelt  bool   // some text had letters to fold
+	spelt  bool   // some text had letters to fold, since this was last false
 	lower  []byte // a text being folded
 	others map[eql.Value]int32
 	pairs  hashTable
@@ -52,6 +56,23 @@ func (n *interner) text(text string, hash uint32) int32 {
 		n.texts.add(free, text, hash, id)
 	}
 	return id
+}
+
+// textOf returns the text of a number, if it is a text's: as it was, or folded if it
+// had letters to fold.
+func (n *interner) textOf(number int32) (string, bool) {
+	known := n.texts.texts
+	if number == 0 {
+		return "", false
+	}
+	at := int(number) - 1 // while nothing but texts was numbered
+	if at >= len(known) || known[at].number != number {
+		at = sort.Search(len(known), func(i int) bool { return known[i].number >= number })
+	}
+	if at == len(known) || known[at].number != number {
+		return "", false
+	}
+	return known[at].text, true
 }
 
 // folded is text for one that had letters to fold.

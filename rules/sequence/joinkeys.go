@@ -11,6 +11,8 @@ import (
 type joinKeys struct {
 	one  []int32   // 0 is none
 	many [][]int32 // instead of one, if some row has several
+	// spelt says, of the numbers of a column, that some text had letters to fold.
+	spelt bool
 }
 
 // of returns the keys of a row.
@@ -131,9 +133,11 @@ func (q *problem) keysOfColumn(s slot, fold bool) joinKeys {
 	}
 	k := joinKeys{one: make([]int32, len(q.tables[s.stage].rows))}
 	var b block
+	q.ids.spelt = false
 	for from := 0; from < len(k.one); from += blockSize {
 		q.addBlock(&k, s, fold, from, &b)
 	}
+	k.spelt = q.ids.spelt
 	q.columns[at] = k
 	return k
 }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/stitchdetect/stitch/esq"
 	"github.com/stitchdetect/stitch/esq/eql"
 )
 
@@ -51,8 +50,8 @@ func (p *Pattern) stitch(ctx context.Context, rows [][]Row, closed int64) (*walk
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("stitch rows: %w", err)
 	}
-	slices.SortFunc(w.matches, func(a, b Match) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
-	slices.SortFunc(w.pending, func(a, b Pending) int { return slices.CompareFunc(a.Key, b.Key, esq.Compare) })
+	sortByKey(w.matches, func(m *Match) []eql.Value { return m.Key })
+	sortByKey(w.pending, func(p *Pending) []eql.Value { return p.Key })
 	return w, nil
 }
 

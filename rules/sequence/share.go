@@ -138,7 +138,7 @@ func (w *walk) extend(number int32, i int, own int32) int32 {
 // soleKey returns the key of a share and its number; ok is false if it has
 // several.
 func (w *walk) soleKey(share []domain) (key []eql.Value, number int32, ok bool) {
-	key = make([]eql.Value, len(w.pattern.by))
+	key = w.room.key(len(w.pattern.by))
 	for i, part := range w.pattern.by {
 		rows, own := share[part.stage], int32(0)
 		if part.column == wholeRow {
@@ -171,13 +171,16 @@ func (w *walk) soleValue(part part, rows domain) (best eql.Value, number int32, 
 		return best, 0, false
 	}
 	number = keys.one[rows[0]]
-	for i, row := range rows {
-		if keys.one[row] != number {
-			return best, 0, false
+	if slices.ContainsFunc(rows, func(row int32) bool { return keys.one[row] != number }) {
+		return best, 0, false
+	}
+	if !keys.spelt { // there is one way to spell it
+		if text, ok := w.ids.textOf(number); ok {
+			return esq.Str(text), number, true
 		}
-		if i > 0 && (!part.fold || !w.ids.spelt) {
-			continue // there is one way to spell it
-		}
+		rows = rows[:1]
+	}
+	for _, row := range rows {
 		for _, v := range w.keyValues(part, row) {
 			if !v.IsNull() && (best.IsNull() || esq.Compare(v, best) < 0) {
 				best = v
@@ -197,12 +200,24 @@ func (w *walk) reserve(s *state, shares int) {
 	w.matches = slices.Grow(w.matches, shares)
 	w.room.indices = make([]int, 0, rows)
 	w.room.lists = make([][]int, 0, shares*w.n)
+	w.room.keys = make([]eql.Value, 0, shares*len(w.pattern.by))
 }
 
 // room is memory for matches.
 type room struct {
 	indices []int
 	lists   [][]int
+	keys    []eql.Value
+}
+
+// key returns room for a key of n values.
+func (r *room) key(n int) []eql.Value {
+	if cap(r.keys)-len(r.keys) < n {
+		return make([]eql.Value, n)
+	}
+	from := len(r.keys)
+	r.keys = r.keys[:from+n]
+	return r.keys[from : from+n : from+n]
 }
 
 // given returns the rows of a share as the caller knows them.
@@ -280,6 +295,7 @@ func (s *state) connects(links []*link) bool {
 // sorted sorts the rows by the sets that their keys are in.
 func (s *state) sorted(first []*link, sets sets) [][]domain {
 	var shares [][]domain
+	var room []domain
 	at := make([]int32, len(sets)) // by root: the number of its share, from 1
 	for _, stage := range s.present {
 		of := make([]int32, len(s.rows[stage]))
@@ -287,7 +303,10 @@ func (s *state) sorted(first []*link, sets sets) [][]domain {
 		for i, row := range s.rows[stage] {
 			root := sets.root(keys.first(row))
 			if at[root] == 0 {
-				shares = append(shares, make([]domain, s.n))
+				if len(room) == 0 {
+					room = make([]domain, max(1, len(shares))*s.n)
+				}
+				shares, room = append(shares, room[:s.n:s.n]), room[s.n:]
 				at[root] = int32(len(shares))
 			}
 			of[i] = at[root] - 1

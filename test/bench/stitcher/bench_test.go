@@ -14,6 +14,7 @@ func BenchmarkSequence(b *testing.B) {
 	for _, sh := range []shape{
 		{name: "2 stages, few users", stages: 2, rows: n, users: 20},
 		{name: "6 stages, few users", stages: 6, rows: n, users: 20},
+		{name: "2 stages, many users", stages: 2, rows: n, users: n / 5},
 		{name: "3 stages, many users", stages: 3, rows: n, users: n / 5},
 		{name: "6 stages, skewed", stages: 6, rows: n, users: n / 50, skewed: true},
 		{name: "3 stages, few users, span", stages: 3, rows: n, users: 100, maxSpan: time.Minute},
