@@ -49,7 +49,7 @@ var crowds = []struct {
 }{
 	{"one user", func(int) int { return 1 }, false, 0.02, 55},
 	{"few users", func(int) int { return 20 }, false, 0.02, 55},
-	{"many users", func(n int) int { return n / 20 }, false, 0.15, 90},
+	{"many users", func(n int) int { return n / 20 }, false, 0.02, 100},
 	{"a user with most rows", func(n int) int { return n / 100 }, true, 0.02, 55},
 }
 
