@@ -56,34 +56,35 @@ func (sh shape) query() string {
 }
 
 // make draws the rows, by stage and in time order: an event every tenth of a
-// second, of a user and a stage by chance.
+// second, of a user and a stage by chance. A stage's rows are made one after the
+// other: they come from the answers to one question.
 func (sh shape) make(seed uint64) [][]sequence.Row {
-	r := rand.New(rand.NewPCG(seed, uint64(sh.stages)))
-	users := make([][][]esq.Value, sh.users)
-	for u := range users {
-		users[u] = [][]esq.Value{{esq.Str(fmt.Sprintf("user%06d@example.com", u))}, {esq.Str(fmt.Sprintf("host-%06d", u))}}
-	}
 	rows := make([][]sequence.Row, sh.stages)
+	for stage, drawn := range sh.draw(seed) {
+		for _, e := range drawn {
+			at := int64(e.i) * 100
+			values := [][]esq.Value{{esq.Str(mail(e.user))}, {esq.Str(host(e.user))}}
+			rows[stage] = append(rows[stage], sequence.Row{ID: fmt.Sprintf("e%08d", e.i), First: at, Last: at, Values: values})
+		}
+	}
+	return rows
+}
+
+// drawn is the i-th event: whose it is.
+type drawn struct{ i, user int }
+
+// draw draws the events of each stage.
+func (sh shape) draw(seed uint64) [][]drawn {
+	r := rand.New(rand.NewPCG(seed, uint64(sh.stages)))
+	stages := make([][]drawn, sh.stages)
 	for i := range sh.rows {
 		user, stage := r.IntN(sh.users), r.IntN(sh.stages)
 		if sh.skewed && r.IntN(10) > 0 {
 			user = 0
 		}
-		at := int64(i) * 100
-		rows[stage] = append(rows[stage], sequence.Row{ID: fmt.Sprintf("e%08d", i), First: at, Last: at, Values: ownValues(users[user])})
+		stages[stage] = append(stages[stage], drawn{i, user})
 	}
-	return rows
-}
-
-// ownValues copies values as rows that were read from somewhere have them: no two
-// rows share their memory.
-func ownValues(values [][]esq.Value) [][]esq.Value {
-	own := make([][]esq.Value, len(values))
-	for i, v := range values {
-		text, _ := v[0].Str()
-		own[i] = []esq.Value{esq.Str(strings.Clone(text))}
-	}
-	return own
+	return stages
 }
 
 // incident is the shipped event-level rule: files downloaded in a mass download
