@@ -1,12 +1,23 @@
 package sequence
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
 
 // domain is rows of a table, ascending. A domain is never changed once made.
 type domain []int32
+
+// everyRows returns all rows of each of the tables. They share their memory.
+func everyRows(tables []*table) []domain {
+	longest := slices.MaxFunc(tables, func(a, b *table) int { return cmp.Compare(len(a.rows), len(b.rows)) })
+	every, all := everyRow(longest), make([]domain, len(tables))
+	for i, t := range tables {
+		all[i] = every[:len(t.rows):len(t.rows)]
+	}
+	return all
+}
 
 // everyRow returns all rows of a table.
 func everyRow(t *table) domain {
@@ -22,7 +33,7 @@ func (d domain) has(row int32) bool {
 	return found
 }
 
-// is reports whether d is the very same slice as e.
+// is reports whether d is the very same slice as e, a domain of the same stage.
 func (d domain) is(e domain) bool {
 	return len(d) == len(e) && (len(d) == 0 || &d[0] == &e[0])
 }

@@ -99,10 +99,7 @@ func newProblem(ctx context.Context, p *Pattern, tables []*table, absent []int, 
 		q.alone = slices.DeleteFunc(slices.Clone(single), func(t *test) bool { return len(t.stages) > 1 })
 		q.all = q.newRules(append(slices.DeleteFunc(slices.Clone(own), impliedBy(single)), single...))
 	}
-	q.whole = make([]domain, q.n)
-	for i, t := range tables {
-		q.whole[i] = everyRow(t)
-	}
+	q.whole = everyRows(tables)
 	q.filterSpans()
 	q.filterAlone(q.whole, own)
 	q.filterPartners()

@@ -297,8 +297,9 @@ func (s *state) sorted(first []*link, sets sets) [][]domain {
 	var shares [][]domain
 	var room []domain
 	at := make([]int32, len(sets)) // by root: the number of its share, from 1
+	var of []int32                 // by place in a stage's rows: its share
 	for _, stage := range s.present {
-		of := make([]int32, len(s.rows[stage]))
+		of = slices.Grow(of[:0], len(s.rows[stage]))[:len(s.rows[stage])]
 		keys := first[stage].keysOf(stage)
 		for i, row := range s.rows[stage] {
 			root := sets.root(keys.first(row))

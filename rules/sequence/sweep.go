@@ -73,9 +73,12 @@ func (q *problem) sweep(l *link, stage int, rows, partners domain) domain {
 	window, latest, next := l.window(stage), q.noneYet(), 0
 	kept := slices.Grow(q.kept[:0], len(rows))
 	for _, row := range rows {
-		at, key := ours.at[row], ours.keys[row]
-		for end := window.end(at); next < len(partners) && theirs.at[partners[next]] <= end; next++ {
+		at, key, end := ours.at[row], ours.keys[row], window.end(ours.at[row])
+		for ; next < len(partners); next++ {
 			partner := partners[next]
+			if theirs.at[partner] > end {
+				break
+			}
 			latest[theirs.keys[partner]] = theirs.at[partner]
 		}
 		if key != 0 && latest[key] >= window.begin(at) {
