@@ -123,12 +123,7 @@ func (r *reader) column(h esq.Hit, i int, c column) []esq.Value {
 		if c.domain != "" {
 			values = inDomain(values, h.Values[r.domain[i]])
 		}
-		var kept []esq.Value
-		for _, v := range c.unpack(values) {
-			if v = c.value(v); v != esq.Str("") {
-				kept = append(kept, v)
-			}
-		}
+		kept := c.kept(c.unpack(values))
 		if c.single && len(kept) > 1 {
 			return kept[:1]
 		}
@@ -137,6 +132,24 @@ func (r *reader) column(h esq.Hit, i int, c column) []esq.Value {
 		}
 	}
 	return nil
+}
+
+// kept are the values in the view's words, without empty ones: most are what
+// they were, and need no place of their own.
+func (c column) kept(values []esq.Value) []esq.Value {
+	for i, v := range values {
+		if word := c.value(v); word == v && v != esq.Str("") {
+			continue
+		}
+		kept := slices.Clone(values[:i])
+		for _, v := range values[i:] {
+			if v = c.value(v); v != esq.Str("") {
+				kept = append(kept, v)
+			}
+		}
+		return kept
+	}
+	return values
 }
 
 // inDomain writes names as DOMAIN\name, where they are not written so already.

@@ -64,13 +64,22 @@ func checkLine(t interface {
 	for _, path := range lined {
 		f := esq.Field{Path: path}
 		want := esq.Extract(whole, f)
-		for from, got := range map[string][]esq.Value{"line": v.doc.values(f), "kept": kept.values(f), "rebuilt": esq.Extract(rebuilt, f)} {
+		plain := e.names.plain([]esq.Field{f})
+		for from, got := range map[string][]esq.Value{"line": plain.of(v.doc)[0], "kept": keptValues(t, kept, f, plain), "rebuilt": esq.Extract(rebuilt, f)} {
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(esq.Value{})); diff != "" {
 				t.Fatalf("%s of %q (-whole, +%s):\n%s", path, source, from, diff)
 			}
 		}
 	}
 	return true
+}
+
+func keptValues(t interface{ Fatal(...any) }, d *document, f esq.Field, plain plainFields) []esq.Value {
+	values, err := d.values([]esq.Field{f}, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values[0]
 }
 
 func TestLines(t *testing.T) {

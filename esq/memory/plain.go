@@ -38,32 +38,75 @@ func (n *narrowing) keepWhole(d *document) *document {
 	return n.arena.keep(whole)
 }
 
-// values are those of a field, as [esq.Extract] finds them in a source.
-func (d *document) values(f esq.Field) []esq.Value {
-	inner := f.Path[:strings.LastIndexByte(f.Path, '.')+1]
-	for key, want := range f.Where {
-		if !slices.ContainsFunc(d.valuesAt(inner+key), func(v esq.Value) bool { return v.String() == want }) {
-			return nil
-		}
-	}
-	return d.valuesAt(f.Path)
+// plainFields reads fields of plain documents.
+type plainFields []plainField
+
+type plainField struct {
+	id    fieldID
+	known bool // some document has the field
+	where []plainWhere
 }
 
-func (d *document) valuesAt(path string) []esq.Value {
-	n := d.index.names.find(path)
-	if n == nil {
-		return nil
+type plainWhere struct {
+	plainField
+	want string
+}
+
+func (n *names) plain(fields []esq.Field) plainFields {
+	var ps plainFields
+	for _, f := range fields {
+		p := n.plainField(f.Path)
+		inner := f.Path[:strings.LastIndexByte(f.Path, '.')+1]
+		for key, want := range f.Where {
+			p.where = append(p.where, plainWhere{n.plainField(inner + key), want})
+		}
+		ps = append(ps, p)
 	}
-	from, to := d.of(n.id)
-	if from == to {
-		return nil
+	return ps
+}
+
+func (n *names) plainField(path string) plainField {
+	at := n.find(path)
+	if at == nil {
+		return plainField{}
 	}
-	values := make([]esq.Value, 0, to-from)
-	for i := from; i < to; i++ {
-		values = append(values, valueOf(d.shape.kinds[i], d.text(&d.record, i)))
+	return plainField{id: at.id, known: true}
+}
+
+// of returns the values of each field, as [esq.Extract] finds them in a source.
+func (ps plainFields) of(d *document) [][]esq.Value {
+	values := make([][]esq.Value, len(ps))
+	all := make([]esq.Value, 0, len(d.at))
+	for i, p := range ps {
+		if !p.known || slices.ContainsFunc(p.where, func(w plainWhere) bool { return !w.holds(d) }) {
+			continue
+		}
+		start := len(all)
+		for at, to := d.of(p.id); at < to; at++ {
+			all = append(all, d.value(at))
+		}
+		if len(all) > start {
+			values[i] = all[start:len(all):len(all)]
+		}
 	}
 	return values
 }
+
+// holds reports whether a document has the value that is asked for.
+func (w plainWhere) holds(d *document) bool {
+	if !w.known {
+		return false
+	}
+	for at, to := d.of(w.id); at < to; at++ {
+		if v := d.value(at); v.String() == w.want {
+			return true
+		}
+	}
+	return false
+}
+
+// value is that of a leaf.
+func (d *document) value(at int) esq.Value { return valueOf(d.shape.kinds[at], d.text(&d.record, at)) }
 
 func valueOf(kind leafKind, text string) esq.Value {
 	switch kind {

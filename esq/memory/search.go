@@ -142,14 +142,15 @@ func (e *Engine) Search(ctx context.Context, s esq.Search, yield func(esq.Hit) e
 	if s.Limit > 0 && len(all) > s.Limit {
 		all = all[:s.Limit]
 	}
+	e.mu.RLock()
+	plain := e.names.plain(s.Fields)
+	e.mu.RUnlock()
 	for _, f := range all {
-		fields := s.Fields
-		if s.Known != nil && s.Known(f.doc.index.name, f.doc.id) {
-			fields = nil
-		}
-		hit, err := f.doc.hit(fields)
-		if err != nil {
-			return stats, err
+		hit := esq.Hit{Index: f.doc.index.name, ID: f.doc.id}
+		if s.Known == nil || !s.Known(hit.Index, hit.ID) {
+			if hit.Values, err = f.doc.values(s.Fields, plain); err != nil {
+				return stats, err
+			}
 		}
 		stats.Hits++
 		if err := yield(hit); err != nil {
@@ -170,25 +171,23 @@ func compareFound(a, b found) int {
 		strings.Compare(a.doc.index.name, b.doc.index.name), strings.Compare(a.doc.id, b.doc.id))
 }
 
-func (d *document) hit(fields []esq.Field) (esq.Hit, error) {
-	h := esq.Hit{Index: d.index.name, ID: d.id, Values: make([][]esq.Value, len(fields))}
-	if len(fields) == 0 {
-		return h, nil
-	}
+// values are those of each field; plain reads them of plain documents.
+func (d *document) values(fields []esq.Field, plain plainFields) ([][]esq.Value, error) {
 	if d.body == nil {
-		for i, f := range fields {
-			h.Values[i] = d.values(f)
-		}
-		return h, nil
+		return plain.of(d), nil
+	}
+	values := make([][]esq.Value, len(fields))
+	if len(fields) == 0 {
+		return values, nil
 	}
 	source, err := esq.DecodeSource([]byte(d.body.source))
 	if err != nil {
-		return h, err
+		return nil, err
 	}
 	for i, f := range fields {
-		h.Values[i] = esq.Extract(source, f)
+		values[i] = esq.Extract(source, f)
 	}
-	return h, nil
+	return values, nil
 }
 
 // Count returns how many documents match.
