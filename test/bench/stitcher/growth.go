@@ -67,7 +67,7 @@ func (m *measure) targets() {
 }
 
 const (
-	whyJoin   = "A chain by user costs no more than the join by hand. The event-level rule joins by four columns: each is numbered once for all stages, and the pairs of user and file once more; the join by hand has them as one key of one table, and knows that there is one alert and one drive."
-	whyEQL    = "Without a longest span eql does little per event, two look-ups in a dictionary: it keeps one sequence per user and finds that there is one, not its rows. The hash join by hand is not 50 times as fast either. With a longest span, as rules have one, eql goes through all open sequences at every event: there the ratio grows with the users."
+	whyJoin   = "Both number what rows are joined by, once per column, and then go through numbers in time order. The stitcher also checks the rows, finds out that they can be gone through so, and puts its matches in order. With many keys the join by hand loses more by the allocations of its lists."
+	whyEQL    = "Without a longest span eql does little per event, two look-ups in a dictionary: it keeps one sequence per user and finds that there is one, not its rows. Half of the stitcher's time is loading the users' names from the rows and numbering them; the join by hand, which does little else, is not 50 times as fast either. Of many users each is a match, to be listed and put in order. With a longest span, as rules have one, eql goes through all open sequences at every event: there the ratio grows with the users."
 	whyGrowth = "Caches: the rows are larger than those of the processor."
 )

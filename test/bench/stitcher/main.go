@@ -23,7 +23,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		Pair: "stitcher", Title: "The stitcher alone",
 		About: []string{
 			"`rules/sequence` over rows that are in memory, beside a hash join that is written by hand for exactly the same chain over the same rows " +
-				"(test/bench/stitcher/join.go: a table per stage and key, semi-joins forward and backward), and beside the engine of Python's eql on the same events, where both can say it. " +
+				"(test/bench/stitcher/join.go: users numbered in a hash table and semi-joins forward and backward; of the event-level rule a hash table per stage), and beside the engine of Python's eql on the same events, where both can say it. " +
 				"All of them find the same: the rows of each match are compared, and of eql's sequences the users.",
 			"Figures are seconds of CPU of the whole process, garbage collection included; ratios are taken round by round, and their median and spread are shown.",
 		},
