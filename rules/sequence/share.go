@@ -198,6 +198,7 @@ func (w *walk) reserve(s *state, shares int) {
 		rows += len(s.rows[i])
 	}
 	w.matches = slices.Grow(w.matches, shares)
+	w.matchOf.reserve(shares)
 	w.room.indices = make([]int, 0, rows)
 	w.room.lists = make([][]int, 0, shares*w.n)
 	w.room.keys = make([]eql.Value, 0, shares*len(w.pattern.by))
