@@ -99,16 +99,25 @@ func (r *lineReader) index(e *Engine) bool {
 			return false
 		}
 		if r.tree = r.trees[ix.name]; r.tree == nil {
-			r.tree = r.narrow.grow(ix)
-			r.trees[ix.name] = r.tree
+			r.plant(ix)
 		}
 	}
 	if ix := r.tree.index; r.tree.fields != len(ix.fields) {
-		r.tree = r.narrow.grow(ix)
-		r.trees[ix.name] = r.tree
+		r.plant(ix)
 	}
 	r.doc.index = r.tree.index
 	return true
+}
+
+// maxTrees is of how many indices a reader remembers what their documents hold.
+const maxTrees = 32
+
+func (r *lineReader) plant(ix *index) {
+	if len(r.trees) == maxTrees {
+		clear(r.trees)
+	}
+	r.tree = r.narrow.grow(ix)
+	r.trees[ix.name] = r.tree
 }
 
 // object reads the members of an object, after its bracket.

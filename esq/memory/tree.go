@@ -35,8 +35,8 @@ type purpose uint8
 
 const (
 	passed  purpose = iota // it is stepped over
-	entered                // wanted are fields below it; it is not known itself
-	noted                  // it is a field, or below it are some
+	entered                // it is no field, but below it are some
+	noted                  // it is a field; below it may be others
 	unsure                 // it cannot be read here
 )
 
