@@ -25,8 +25,11 @@ func Time(t time.Time) string { return t.UTC().Format(timeFormat) }
 
 // Encode writes v as JSON in one spelling: keys of maps sorted, nothing
 // escaped for HTML, no line break at the end.
-func Encode(v any) (json.RawMessage, error) {
-	raw, err := appendJSON(nil, v)
+func Encode(v any) (json.RawMessage, error) { return encodeLike(v, 0) }
+
+// encodeLike is [Encode] of what comes to about so many bytes.
+func encodeLike(v any, size int) (json.RawMessage, error) {
+	raw, err := appendJSON(make([]byte, 0, size), v)
 	if err != nil {
 		return nil, fmt.Errorf("encode document: %w", err)
 	}

@@ -62,7 +62,7 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 	}
 	was.put(content)
 	merge(after, content)
-	if doc, err = Encode(after); err != nil {
+	if doc, err = encodeLike(after, len(stored)+len(stored)/8); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
 	same, err := spells(stored, doc)
@@ -74,7 +74,7 @@ func update(stored json.RawMessage, fresh Alert, content object) (doc json.RawMe
 	}
 
 	was.next(Time(fresh.Written), fresh.Ticket, fresh.Window).put(after)
-	if doc, err = Encode(after); err != nil {
+	if doc, err = encodeLike(after, len(stored)+len(stored)/8); err != nil {
 		return nil, false, fmt.Errorf("update alert %s: %w", fresh.ID, err)
 	}
 	return doc, true, nil
@@ -90,7 +90,7 @@ func spells(stored, doc json.RawMessage) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	raw, err := Encode(o)
+	raw, err := encodeLike(o, len(stored))
 	return err == nil && bytes.Equal(raw, doc), err
 }
 

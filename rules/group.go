@@ -275,6 +275,9 @@ func (s *valueSet) sorted() []esq.Value {
 // combinations is every choice of one value of each column; a column without
 // a value has the null value.
 func combinations(e *event, columns []int) [][]esq.Value {
+	if key := onlyCombination(e, columns); key != nil {
+		return [][]esq.Value{key}
+	}
 	keys := [][]esq.Value{make([]esq.Value, 0, len(columns))}
 	for _, c := range columns {
 		values := distinct(e.values[c])
@@ -290,6 +293,22 @@ func combinations(e *event, columns []int) [][]esq.Value {
 		keys = next
 	}
 	return keys
+}
+
+// onlyCombination is the combination of an event that has at most one value in
+// each column, nil of any other.
+func onlyCombination(e *event, columns []int) []esq.Value {
+	key := make([]esq.Value, len(columns))
+	for i, c := range columns {
+		switch values := e.values[c]; len(values) {
+		case 0:
+		case 1:
+			key[i] = values[0]
+		default:
+			return nil
+		}
+	}
+	return key
 }
 
 func distinct(vs []esq.Value) []esq.Value {

@@ -12,7 +12,7 @@ import (
 // again while that is among the many that are remembered.
 func RememberDocuments(s esq.Searcher) esq.Searcher {
 	r := RememberFields(s).(*remembering)
-	r.documents = &recollection{read: map[asked]map[document]*recalled{}}
+	r.documents = &recollection{read: map[asked]map[document]*recalled{}, alone: map[sharing]map[esq.Value][]esq.Value{}}
 	return r
 }
 
@@ -23,7 +23,8 @@ const maxRecalled = 1 << 16
 type recollection struct {
 	mu    sync.Mutex
 	read  map[asked]map[document]*recalled
-	order []*recalled // as they were read; a ring, once it is full
+	alone map[sharing]map[esq.Value][]esq.Value // lists of one value, which many events share
+	order []*recalled                           // as they were read; a ring, once it is full
 	next  int
 }
 
@@ -67,6 +68,9 @@ func (r *recall) put(d *recalled, index, id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d.by, d.of = r.by, document{index, id}
+	if d.event != nil {
+		r.share(d.event.values)
+	}
 	if len(r.order) < maxRecalled {
 		r.order = append(r.order, d)
 	} else {
@@ -79,6 +83,34 @@ func (r *recall) put(d *recalled, index, id string) {
 		r.read[r.by] = map[document]*recalled{}
 	}
 	r.read[r.by][d.of] = d
+}
+
+// sharing is a column of what a stage reads of a source.
+type sharing struct {
+	by     asked
+	column int
+}
+
+// maxShared is how many values of a column are taken to come again.
+const maxShared = 512
+
+// share has lists of one value be there once, of those that came first.
+func (r *recall) share(columns [][]esq.Value) {
+	for i, list := range columns {
+		if len(list) != 1 {
+			continue
+		}
+		shared := r.alone[sharing{r.by, i}]
+		if known, ok := shared[list[0]]; ok {
+			columns[i] = known
+		} else if len(shared) < maxShared {
+			if shared == nil {
+				shared = map[esq.Value][]esq.Value{}
+				r.alone[sharing{r.by, i}] = shared
+			}
+			shared[list[0]] = list[:1:1]
+		}
+	}
 }
 
 // hit reads a hit, unless that is known already.

@@ -137,7 +137,6 @@ func (c *compiler) union(branches []esq.Query) []bounded {
 // stretch is documents that a question looks at.
 type stretch struct {
 	places  []int32
-	times   []int64 // of the first documents, in field
 	field   string
 	proven  bool // that they lie in the question's period of the field
 	visible bool // that all of them have arrived
@@ -145,7 +144,7 @@ type stretch struct {
 
 // part is the documents of a timeline between two places.
 func (t *timeline) part(field string, from, to int) stretch {
-	return stretch{places: t.places[from:to], times: t.times[min(from, len(t.times)):min(to, len(t.times))], field: field, proven: !t.several}
+	return stretch{places: t.places[from:to], field: field, proven: !t.several}
 }
 
 // stretch is the documents of a selection that may lie in a period of a date
@@ -153,7 +152,7 @@ func (t *timeline) part(field string, from, to int) stretch {
 func (h *hunt) stretch(b bounded) stretch {
 	t := h.from.timeline(h.compiler.ix, b.field)
 	from, to := t.within(b.period)
-	visible := t.punctual && to <= len(t.times)
+	visible := t.punctual && to <= t.dated
 	if visible {
 		to = max(from, min(to, t.until(h.now)))
 	}
@@ -214,9 +213,6 @@ func (h *hunt) narrowed(t *timeline, s stretch, from, to int) stretch {
 		less := stretch{field: s.field, proven: s.proven}
 		for _, i := range among {
 			less.places = append(less.places, t.places[i])
-			if int(i) < len(t.times) {
-				less.times = append(less.times, t.times[i])
-			}
 		}
 		s = less
 	}
@@ -227,13 +223,13 @@ func (h *hunt) narrowed(t *timeline, s stretch, from, to int) stretch {
 func (h *hunt) run(ctx context.Context, yield func(found)) error {
 	ix := h.compiler.ix
 	var done placeSet
+	find := h.finder()
 	stretches := h.stretches()
 	if len(stretches) > 1 {
 		done = newPlaceSet(len(ix.docs))
 	}
 	for _, s := range stretches {
 		byPlace, byDocument := h.tests(s)
-		find := h.finder(s)
 		for i, p := range s.places {
 			if i%patience == 0 && ctx.Err() != nil {
 				return ctx.Err()
@@ -247,7 +243,7 @@ func (h *hunt) run(ctx context.Context, yield func(found)) error {
 				}
 				done.add(p)
 			}
-			yield(find(i))
+			yield(find(p))
 		}
 	}
 	return ctx.Err()
@@ -294,25 +290,14 @@ func holdsAt(tests []placeTest, place int32) bool {
 	return true
 }
 
-// finder makes the matches of a stretch, with their times if the question is
-// over one.
-func (h *hunt) finder(s stretch) func(i int) found {
+// finder makes matches of places, with their times if the question is over one.
+func (h *hunt) finder() func(place int32) found {
 	docs := h.compiler.ix.docs
-	switch h.time {
-	case "":
-		return func(i int) found { return found{doc: docs[s.places[i]]} }
-	case s.field:
-		return func(i int) found {
-			f := found{doc: docs[s.places[i]]}
-			if i < len(s.times) {
-				f.ms, f.dated = s.times[i], true
-			}
-			return f
-		}
+	if h.time == "" {
+		return func(p int32) found { return found{doc: docs[p]} }
 	}
 	m := h.compiler.ix.moments(h.time)
-	return func(i int) found {
-		p := s.places[i]
+	return func(p int32) found {
 		f := found{doc: docs[p]}
 		if ms, ok := m.at(p); ok {
 			f.ms, f.dated = ms, true

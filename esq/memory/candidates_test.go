@@ -38,7 +38,7 @@ func TestCandidates(t *testing.T) {
 		now := noon
 		e := memory.New(memory.Options{Mapping: mapping(), Now: func() time.Time { return now }, Ingest: []string{pick(r, "event.created", "@timestamp")}})
 		var lines []string
-		for i, source := range r.documents(100) {
+		for i, source := range r.documents(pick(r, 100, 100, 700)) {
 			lines = append(lines, fmt.Sprintf(`{"_index":"logs-a","_id":"%d","_source":%s}`, i, source))
 		}
 		load(t, e, strings.Join(lines, "\n"))

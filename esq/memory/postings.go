@@ -10,9 +10,12 @@ import (
 // Texts are folded, so that they are found in every spelling; those that are too
 // long to be found by are together.
 type postings struct {
-	at   map[string][]int32
-	long []int32
+	at    map[string]int32 // text to list
+	lists [][]int32
 }
+
+// longTexts is the list of the texts that are too long.
+const longTexts = 0
 
 // How many documents are worth postings, and how many of them there must be to a
 // text: of a field of which each document has a text of its own nothing is gained.
@@ -91,24 +94,70 @@ func newPostings(t *timeline, id fieldID) *postings {
 	if len(t.places) < leastPosted {
 		return nil
 	}
-	p := &postings{at: map[string][]int32{}}
-	var buffer []byte
+	w := posting{postings: postings{at: map[string]int32{}}, known: map[uint32]int32{}, counts: make([]int, 1)}
 	for i, place := range t.places {
 		d := t.index.docs[place]
 		for at, to := d.of(id); at < to; at++ {
-			text := d.text(&d.record, at)
-			if tooLong(text) {
-				p.long = append(p.long, int32(i))
-				continue
-			}
-			buffer = appendFolded(buffer[:0], text)
-			p.at[string(buffer)] = append(p.at[string(buffer)], int32(i))
+			n := w.list(d, at)
+			w.counts[n]++
+			w.leaves = append(w.leaves, posted{n, int32(i)})
 		}
-		if i%lookAfter == lookAfter-1 && len(p.at) > i/leastShared {
+		if i%lookAfter == lookAfter-1 && len(w.at) > i/leastShared {
 			return nil
 		}
 	}
-	return p
+	return w.done()
+}
+
+// posting makes postings.
+type posting struct {
+	postings
+	known  map[uint32]int32 // list by the number of a text in texts
+	leaves []posted
+	counts []int // by list
+	buffer []byte
+}
+
+type posted struct{ list, place int32 }
+
+// list returns in which list a leaf of a document belongs.
+func (w *posting) list(d *document, at int) int32 {
+	if d.body != nil {
+		return w.listOf(d.text(&d.record, at))
+	}
+	n, known := w.known[d.at[at]]
+	if !known {
+		n = w.listOf(d.text(&d.record, at))
+		w.known[d.at[at]] = n
+	}
+	return n
+}
+
+func (w *posting) listOf(text string) int32 {
+	if tooLong(text) {
+		return longTexts
+	}
+	w.buffer = appendFolded(w.buffer[:0], text)
+	n, known := w.at[string(w.buffer)]
+	if !known {
+		n = int32(len(w.counts))
+		w.at[string(w.buffer)] = n
+		w.counts = append(w.counts, 0)
+	}
+	return n
+}
+
+// done makes the lists, one behind the other.
+func (w *posting) done() *postings {
+	w.lists = make([][]int32, len(w.counts))
+	all := make([]int32, len(w.leaves))
+	for i, n := range w.counts {
+		w.lists[i], all = all[:0:n], all[n:]
+	}
+	for _, l := range w.leaves {
+		w.lists[l.list] = append(w.lists[l.list], l.place)
+	}
+	return &postings{at: w.at, lists: w.lists}
 }
 
 // among returns the places, ascending and each once, from one place up to
@@ -126,10 +175,12 @@ func (t *timeline) among(all []asked, from, to int) (places []int32, ok bool) {
 			return nil, false
 		}
 		for _, text := range a.texts {
-			add(p.at[text])
+			if n, known := p.at[text]; known {
+				add(p.lists[n])
+			}
 		}
 		if a.long {
-			add(p.long)
+			add(p.lists[longTexts])
 		}
 	}
 	slices.Sort(places)

@@ -4,16 +4,18 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 )
 
 // timeline is documents of an index in the order of one date field, those
 // without a date last.
 type timeline struct {
-	index  *index
-	places []int32          // of the documents, in index.docs
-	times  []int64          // of the first documents: milliseconds, ascending
-	broken []brokenDocument // the others, if these are all documents of the index
+	index   *index
+	moments *moments
+	places  []int32          // of the documents, in index.docs
+	dated   int              // so many of them have a date
+	broken  []brokenDocument // the others, if these are all documents of the index
 	// several is whether some document has more than one value in the field.
 	// Then its place does not tell in which periods it lies.
 	several bool
@@ -41,7 +43,7 @@ func (ix *index) inOrder(field string) *timeline {
 		return t
 	}
 	t := newTimeline(ix, ix.moments(field))
-	for _, p := range t.places[len(t.times):] {
+	for _, p := range t.places[t.dated:] {
 		d := ix.docs[p]
 		_, why := d.time(field)
 		t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
@@ -52,12 +54,7 @@ func (ix *index) inOrder(field string) *timeline {
 
 // newTimeline orders all documents of an index.
 func newTimeline(ix *index, m *moments) *timeline {
-	type dated struct {
-		ms    int64
-		place int32
-	}
-	t := &timeline{index: ix, several: m.several, punctual: true}
-	placed := make([]dated, 0, len(ix.docs))
+	t := &timeline{index: ix, moments: m, places: make([]int32, 0, len(ix.docs)), several: m.several, punctual: true}
 	var rest []int32
 	arrivals := ix.arrivals()
 	for i := range ix.docs {
@@ -67,40 +64,37 @@ func newTimeline(ix *index, m *moments) *timeline {
 			rest = append(rest, p)
 			continue
 		}
-		placed = append(placed, dated{ms, p})
+		t.places = append(t.places, p)
 		t.punctual = t.punctual && arrivals[p] == ms
 	}
 	byID := func(a, b int32) int { return strings.Compare(ix.docs[a].id, ix.docs[b].id) }
-	byTime := func(a, b dated) int {
-		if a.ms != b.ms {
-			return cmp.Compare(a.ms, b.ms)
+	byTime := func(a, b int32) int {
+		if x, y := m.ms[a], m.ms[b]; x != y {
+			return cmp.Compare(x, y)
 		}
-		return byID(a.place, b.place)
+		return byID(a, b)
 	}
-	if !slices.IsSortedFunc(placed, byTime) {
-		slices.SortFunc(placed, byTime)
+	if !slices.IsSortedFunc(t.places, byTime) {
+		slices.SortFunc(t.places, byTime)
 	}
 	slices.SortFunc(rest, byID)
-	t.places, t.times = make([]int32, 0, len(ix.docs)), make([]int64, 0, len(placed))
-	for _, p := range placed {
-		t.places = append(t.places, p.place)
-		t.times = append(t.times, p.ms)
-	}
-	t.places = append(t.places, rest...)
+	t.dated, t.places = len(t.places), append(t.places, rest...)
 	return t
 }
 
 // only is what of a timeline lies in a set of so many places.
 func (t *timeline) only(set placeSet, many int) *timeline {
-	out := &timeline{index: t.index, places: make([]int32, 0, many), several: t.several, punctual: t.punctual}
+	out := &timeline{index: t.index, moments: t.moments, places: make([]int32, 0, many), several: t.several, punctual: t.punctual}
 	for i, p := range t.places {
-		if !set.has(p) {
-			continue
+		if i == t.dated {
+			out.dated = len(out.places)
 		}
-		out.places = append(out.places, p)
-		if i < len(t.times) {
-			out.times = append(out.times, t.times[i])
+		if set.has(p) {
+			out.places = append(out.places, p)
 		}
+	}
+	if t.dated == len(t.places) {
+		out.dated = len(out.places)
 	}
 	return out
 }
@@ -111,15 +105,19 @@ func (t *timeline) within(p period) (from, to int) {
 	if t.several || p == anyTime() {
 		return 0, len(t.places)
 	}
-	from, _ = slices.BinarySearch(t.times, p.first)
+	from = t.before(p.first)
 	return from, max(from, t.until(p.last))
 }
 
 // until returns how many documents have a date up to a time.
 func (t *timeline) until(last int64) int {
 	if last == math.MaxInt64 {
-		return len(t.times)
+		return t.dated
 	}
-	n, _ := slices.BinarySearch(t.times, last+1)
-	return n
+	return t.before(last + 1)
+}
+
+// before returns how many documents have a date before a time.
+func (t *timeline) before(ms int64) int {
+	return sort.Search(t.dated, func(i int) bool { return t.moments.ms[t.places[i]] >= ms })
 }
