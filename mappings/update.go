@@ -178,7 +178,9 @@ func removeBelow(o object, prefix, path string, kept []string) {
 }
 
 // isWithin reports whether a dotted path is another or lies below it.
-func isWithin(path, other string) bool { return path == other || strings.HasPrefix(path, other+".") }
+func isWithin(path, other string) bool {
+	return strings.HasPrefix(path, other) && (len(path) == len(other) || path[len(other)] == '.')
+}
 
 // merge sets src's fields in dst, object by object.
 func merge(dst, src object) {

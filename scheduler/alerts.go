@@ -62,6 +62,8 @@ type alertWriter struct {
 	gone func(context.Context, []mappings.Document) (map[string]bool, error)
 	// keep is told of an alert that is kept though these documents have gone.
 	keep func(id string, gone []mappings.Document)
+	// verdicts are those of earlier runs, and of this one.
+	verdicts *verdicts
 }
 
 // write creates or updates the documents of alerts, visible to searches when
@@ -108,6 +110,9 @@ func (w alertWriter) writeBatch(ctx context.Context, alerts []mappings.Alert, s 
 // attempt writes alerts once over their documents, which are parallel to them,
 // and returns those that someone else has written between reading and writing.
 func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, stored []esq.Document, memory *memory, counts *Counts) (conflicts []mappings.Alert, err error) {
+	if alerts, stored, err = w.changed(alerts, stored, memory, counts); err != nil {
+		return nil, err
+	}
 	losses, err := w.losses(ctx, alerts, stored, memory)
 	if err != nil {
 		return nil, err
@@ -127,6 +132,9 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, store
 			counts.Unchanged++
 			if err := w.settle(memory, op, losses[i]); err != nil {
 				return nil, err
+			}
+			if len(losses[i].gone) == 0 {
+				w.verdicts.keep(a, stored[i])
 			}
 			continue
 		}
@@ -158,6 +166,24 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, store
 		}
 	}
 	return conflicts, nil
+}
+
+// changed counts the alerts that are known to be stored as they should be, and
+// returns the others and their documents.
+func (w alertWriter) changed(alerts []mappings.Alert, stored []esq.Document, m *memory, counts *Counts) (others []mappings.Alert, theirs []esq.Document, err error) {
+	for i, a := range alerts {
+		mark, ok := w.verdicts.has(a, stored[i])
+		if !ok {
+			others, theirs = append(others, a), append(theirs, stored[i])
+			continue
+		}
+		if err := w.admit(a.ID, mark); err != nil {
+			return nil, nil, err
+		}
+		counts.Unchanged++
+		m.note(a.ID)
+	}
+	return others, theirs, nil
 }
 
 // settle notes what the store has of an alert now. One that stands as it was

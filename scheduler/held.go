@@ -43,6 +43,7 @@ type holding struct {
 	recorded time.Time     // when the runs of the newest record of vain runs began
 	unclean  bool          // old state is to be deleted
 	bell     chan struct{} // see [holdings.bell]
+	verdicts *verdicts     // of the rule's alerts; whoever drops the rest keeps them
 }
 
 // lookout is a rule's watch and what it rests on.
@@ -114,6 +115,21 @@ func (h *holdings) at(rule *rules.Rule) *holding {
 		*at = holding{rule: rule, bell: at.bell}
 	}
 	return at
+}
+
+// verdicts returns what is known of the rule's alerts, to be used in its turns.
+func (h *holdings) verdicts(rule *rules.Rule) *verdicts {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := h.at(rule)
+	if at.verdicts == nil {
+		at.verdicts = &verdicts{}
+		at.verdicts.begin()
+	}
+	return at.verdicts
 }
 
 // drop forgets what is known of a rule, so that it is read anew.

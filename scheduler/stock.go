@@ -47,7 +47,7 @@ func (s *stock) documents(alerts []mappings.Alert) []esq.Document {
 // extents returns where the evidence of alerts lies as they were last written,
 // parallel to alerts; zero where nothing is known of that. What was deleted is
 // remembered.
-func (s *stock) extents(alerts []mappings.Alert) ([]rules.Window, error) {
+func (s *stock) extents(alerts []mappings.Alert, known *verdicts) ([]rules.Window, error) {
 	out := make([]rules.Window, len(alerts))
 	for i, d := range s.documents(alerts) {
 		if !d.Found {
@@ -55,10 +55,14 @@ func (s *stock) extents(alerts []mappings.Alert) ([]rules.Window, error) {
 			out[i] = rules.Window{From: was.Start, To: was.End}
 			continue
 		}
-		var err error
-		if out[i], err = storedExtent(d); err != nil {
-			return nil, err
+		extent, ok := known.extent(d)
+		if !ok {
+			var err error
+			if extent, err = storedExtent(d); err != nil {
+				return nil, err
+			}
 		}
+		out[i] = extent
 	}
 	return out, nil
 }

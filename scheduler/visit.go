@@ -95,6 +95,7 @@ func (v *visit) work(ctx context.Context) error {
 	}
 	v.report.Arrivals = arrived
 	v.report.Result = &rules.Result{Stats: arrived.Stats, Warnings: slices.Clone(arrived.Warnings)}
+	v.held.verdicts(v.rule).begin()
 	if err := v.evaluateAll(ctx, v.windows(arrived)); err != nil {
 		return err
 	}
@@ -328,7 +329,7 @@ func (v *visit) whole(ctx context.Context, w rules.Window, alerts []rules.Alert,
 			return nil, known, err
 		}
 		known.take(found)
-		extents, err := found.extents(documents)
+		extents, err := found.extents(documents, v.held.verdicts(v.rule))
 		if err != nil {
 			return nil, known, err
 		}
@@ -389,7 +390,7 @@ func (v *visit) fence() int64 {
 }
 
 func (v *visit) writer() alertWriter {
-	return alertWriter{store: v.engine, names: v.names, rule: nameOf(v.rule), ticket: v.fence(), gone: v.findGone, keep: v.keepAlert}
+	return alertWriter{store: v.engine, names: v.names, rule: nameOf(v.rule), ticket: v.fence(), gone: v.findGone, keep: v.keepAlert, verdicts: v.held.verdicts(v.rule)}
 }
 
 // close writes the record and adds the slice to the ledger. The record comes

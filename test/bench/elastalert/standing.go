@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +17,8 @@ import (
 // every is the interval of standing processes.
 const every = 10 * time.Second
 
-// standing measures processes that run the rules on a schedule, both at once.
+// standing measures processes that run the rules on a schedule, both at once:
+// the CPU of each, from the moment at which documents arrive until the next do.
 func (m *measure) standing() (ours, theirs result.Sample, err error) {
 	stitch, err := m.start(m.options.Stitch, "run", "--url", m.node.url, "--rules", filepath.Join(m.folder, "stitch"))
 	if err != nil {
@@ -33,7 +32,10 @@ func (m *measure) standing() (ours, theirs result.Sample, err error) {
 	defer elastalert.stop()
 	// A round is an interval: documents arrive, and each runs its rules once.
 	for round := range m.Rounds + 2 {
-		before, beforeThere := stitch.cpu(), elastalert.cpu()
+		before, err := cpuOf(stitch, elastalert)
+		if err != nil {
+			return nil, nil, err
+		}
 		if err := m.feed.next(m.ctx, m.documents); err != nil {
 			return nil, nil, err
 		}
@@ -42,9 +44,13 @@ func (m *measure) standing() (ours, theirs result.Sample, err error) {
 			return nil, nil, m.ctx.Err()
 		case <-time.After(every):
 		}
+		after, err := cpuOf(stitch, elastalert)
+		if err != nil {
+			return nil, nil, err
+		}
 		if round >= 2 { // the first runs warm up
-			ours = append(ours, stitch.cpu()-before)
-			theirs = append(theirs, elastalert.cpu()-beforeThere)
+			ours = append(ours, after[0]-before[0])
+			theirs = append(theirs, after[1]-before[1])
 		}
 	}
 	err = m.agree(func() error {
@@ -58,6 +64,19 @@ func (m *measure) standing() (ours, theirs result.Sample, err error) {
 		err = fmt.Errorf("%w\nstitch: %s\nelastalert: %s", err, stitch.tail(), elastalert.tail())
 	}
 	return ours, theirs, err
+}
+
+// cpuOf returns the seconds of CPU that each process has taken so far.
+func cpuOf(all ...*process) ([]float64, error) {
+	var list []float64
+	for _, p := range all {
+		seconds, err := result.CPUOf(p.cmd.Process.Pid)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, seconds)
+	}
+	return list, nil
 }
 
 // process is one that stands.
@@ -97,23 +116,6 @@ func (p *process) tail() string {
 	p.stop()
 	text := p.log.String()
 	return text[max(0, len(text)-2000):]
-}
-
-// cpu returns the seconds of CPU, of user and system, that the process has
-// taken so far; /proc counts them in hundredths.
-func (p *process) cpu() float64 {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, after, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(after)
-	user, err1 := strconv.ParseFloat(fields[11], 64)
-	system, err2 := strconv.ParseFloat(fields[12], 64)
-	if errors.Join(err1, err2) != nil {
-		return 0
-	}
-	return (user + system) / 100
 }
 
 func packageVersion(ctx context.Context, python, name string) string {

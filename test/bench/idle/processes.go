@@ -154,9 +154,13 @@ func (m *measure) live(ctx context.Context, dir string, count int, steady time.D
 	from := time.Now().Add(half).Truncate(m.interval).Add(half)
 	if steady > 0 {
 		time.Sleep(time.Until(from))
-		before := cpuOf(cmd.Process.Pid)
+		before, _ := result.CPUOf(cmd.Process.Pid)
 		time.Sleep(steady)
-		l.cpu = cpuOf(cmd.Process.Pid) - before
+		if l.cpu, err = result.CPUOf(cmd.Process.Pid); err != nil {
+			_ = cmd.Process.Kill()
+			return l, fmt.Errorf("stitch: %w: %s", err, w.lastLine())
+		}
+		l.cpu -= before
 		l.resident, l.peak = memoryOf(cmd.Process.Pid)
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -224,18 +228,6 @@ func (w *watcher) judge(l *life, interval time.Duration, from time.Time) {
 		}
 	}
 	l.first = first.Sub(l.began)
-}
-
-// cpuOf is the CPU that a process has taken, in seconds.
-func cpuOf(pid int) float64 {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100 // ticks
 }
 
 // memoryOf is what a process has resident, now and at the most, in bytes.

@@ -1,6 +1,7 @@
 package result_test
 
 import (
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"testing"
@@ -89,5 +90,28 @@ func TestWrite(t *testing.T) {
 		if err := r.Write(path); err == nil {
 			t.Errorf("%s: written", name)
 		}
+	}
+}
+
+func TestCPUOf(t *testing.T) {
+	before, err := result.CPUOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy, err := result.CPU(func() error {
+		for sum := sha256.Sum256(nil); sum[0] != 0 || sum[1] != 0; {
+			sum = sha256.Sum256(sum[:])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := result.CPUOf(os.Getpid())
+	if err != nil || after <= before || after-before < busy/2 {
+		t.Errorf("from %v to %v s, %v; %v s were taken between", before, after, err, busy)
+	}
+	if _, err := result.CPUOf(1 << 22); err == nil {
+		t.Error("a process that is not has a clock")
 	}
 }
