@@ -98,11 +98,13 @@ func prepare(o options) (works []work, about string, err error) {
 	}
 	size, err := folderSize(folder)
 	return []work{
-		{"texts in kuery", length(texts), func() error { return readKuery(texts) }, ""},
-		{"texts in EQL", length(conditions), func() error { return readEQL(conditions) }, ""},
+		{"texts in kuery", length(texts), func() error { return readKuery(texts) }, whyTexts},
+		{"texts in EQL", length(conditions), func() error { return readEQL(conditions) }, whyTexts},
 		{"rule files", size, func() error { return load(folder, o.n) }, whyFiles},
 	}, "Queries in kuery: " + from + ". Conditions in EQL: drawn by seed.", err
 }
+
+const whyTexts = "A text takes some tens of microseconds of CPU: the machine was busy with something else."
 
 const whyFiles = "20 MB of TOML: decoding it takes 40 % of the CPU, collecting the garbage of that and of 10,000 rules that stay a quarter, and two thousand chains of five stages most of the rest. " +
 	"Lines are looked up only where there is a problem, which took an eighth before; files are read by as many workers as there are processors."
