@@ -94,23 +94,43 @@ type sharing struct {
 // maxShared is how many values of a column are taken to come again.
 const maxShared = 512
 
-// share has lists of one value be there once, of those that came first.
+// share has lists of one value be there once, of those that came first, and puts
+// the others together, away from what else was read of the document.
 func (r *recall) share(columns [][]esq.Value) {
+	var own []int
+	size := 0
 	for i, list := range columns {
-		if len(list) != 1 {
-			continue
-		}
-		shared := r.alone[sharing{r.by, i}]
-		if known, ok := shared[list[0]]; ok {
+		if known := r.shared(i, list); known != nil {
 			columns[i] = known
-		} else if len(shared) < maxShared {
-			if shared == nil {
-				shared = map[esq.Value][]esq.Value{}
-				r.alone[sharing{r.by, i}] = shared
-			}
-			shared[list[0]] = list[:1:1]
+		} else if len(list) > 0 {
+			own, size = append(own, i), size+len(list)
 		}
 	}
+	values := make([]esq.Value, 0, size)
+	for _, i := range own {
+		from := len(values)
+		values = append(values, columns[i]...)
+		columns[i] = values[from:len(values):len(values)]
+	}
+}
+
+// shared returns the list that a column's one value has for all events, nil if it
+// has none.
+func (r *recall) shared(column int, list []esq.Value) []esq.Value {
+	if len(list) != 1 {
+		return nil
+	}
+	all := r.alone[sharing{r.by, column}]
+	known := all[list[0]]
+	if known == nil && len(all) < maxShared {
+		if all == nil {
+			all = map[esq.Value][]esq.Value{}
+			r.alone[sharing{r.by, column}] = all
+		}
+		known = []esq.Value{list[0]}
+		all[list[0]] = known
+	}
+	return known
 }
 
 // hit reads a hit, unless that is known already.
