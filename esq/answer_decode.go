@@ -150,7 +150,7 @@ func (d *answerDecoder) hits(a *searchAnswer) bool {
 		case "total":
 			return once(&seen, 1) && d.into(&a.Hits.Total)
 		case "hits":
-			a.Hits.Hits = []hit{}
+			a.Hits.Hits = make([]hit, 0, d.roomForHits(a))
 			return once(&seen, 2) && d.elements(func() bool {
 				a.Hits.Hits = append(a.Hits.Hits, hit{})
 				all := a.Hits.Hits
@@ -164,6 +164,16 @@ func (d *answerDecoder) hits(a *searchAnswer) bool {
 		}
 		return false
 	})
+}
+
+// roomForHits is about how many hits are still to come.
+func (d *answerDecoder) roomForHits(a *searchAnswer) int {
+	const short = 150 // bytes of a hit that has few values
+	most := (len(d.text) - d.at) / short
+	if a.Hits.Total == nil {
+		return 0
+	}
+	return int(max(0, min(a.Hits.Total.Value, int64(most))))
 }
 
 func (d *answerDecoder) hit(h *hit, r *leafReader) bool {

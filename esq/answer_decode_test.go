@@ -155,3 +155,27 @@ func TestValuesOfHits(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A document is sent on one line, whatever its own spacing; what is no JSON is
+// not sent.
+func TestSourcesAreSentOnOneLine(t *testing.T) {
+	f := fake{script: []reply{{body: written("a 201", "b 201", "c 201")}}}
+	var ops []esq.Write
+	for i, source := range []string{`{"a":"x y\n"}`, "{\n \"a\": [1,\t2]\r\n}\n", `{"a":"\u00e9 <&>"}`, `{"a":}`, ``} {
+		ops = append(ops, esq.Write{Ref: esq.Ref{Index: "i", ID: string(rune('a' + i))}, Source: json.RawMessage(source)})
+	}
+	outcomes, err := f.open(t).Bulk(t.Context(), ops, false)
+	must(t, err)
+	var sent []string
+	for i, line := range strings.Split(strings.TrimSuffix(f.asked[0].Body, "\n"), "\n") {
+		if i%2 == 1 {
+			sent = append(sent, line)
+		}
+	}
+	if diff := cmp.Diff([]string{`{"a":"x y\n"}`, `{"a":[1,2]}`, `{"a":"\u00e9 <&>"}`}, sent); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int{201, 201, 201, 400, 400}, statuses(outcomes)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -75,7 +75,8 @@ type outcome struct {
 
 // together answers, in multi-searches, the inquiries that have a first request.
 // The outcomes are parallel to them. The engine works on so many of them at a
-// time at the most, within one turn.
+// time at the most, within one turn. One alone goes out so only beside walks, for
+// which it would have to wait.
 func (c *Cluster) together(ctx context.Context, list []inquiry, t turns, most int) []outcome {
 	outcomes := make([]outcome, len(list))
 	var open []int
@@ -84,7 +85,7 @@ func (c *Cluster) together(ctx context.Context, list []inquiry, t turns, most in
 			open = append(open, i)
 		}
 	}
-	if len(open) < 2 || c.apart.Load() {
+	if len(open) == 0 || len(open) == 1 && most == atOnce || c.apart.Load() {
 		return outcomes
 	}
 	for some := range slices.Chunk(open, maxTogether) {

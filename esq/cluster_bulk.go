@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
@@ -73,15 +74,25 @@ func bulkLines(op Write) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write operation: %w", err)
 	}
-	b := bytes.NewBuffer(append(head, '\n'))
+	head = append(head, '\n')
 	if op.Delete {
+		return head, nil
+	}
+	if !compact(op.Source) {
+		b := bytes.NewBuffer(head)
+		if err := json.Compact(b, op.Source); err != nil {
+			return nil, fmt.Errorf("read source: %w", err)
+		}
+		b.WriteByte('\n')
 		return b.Bytes(), nil
 	}
-	if err := json.Compact(b, op.Source); err != nil {
-		return nil, fmt.Errorf("read source: %w", err)
-	}
-	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return append(append(slices.Grow(head, len(op.Source)+1), op.Source...), '\n'), nil
+}
+
+// compact reports whether a source is JSON without any space between its parts.
+func compact(source []byte) bool {
+	d := quickDecoder{text: string(source)}
+	return d.skip(0) && d.at == len(d.text) && !d.spaced
 }
 
 // A bulk collects operations into requests.

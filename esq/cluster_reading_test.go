@@ -127,6 +127,21 @@ func TestQuestionsInPartsAreAskedBesideOthers(t *testing.T) {
 	})
 }
 
+// So is one question that would otherwise go out by itself.
+func TestAQuestionIsAskedBesideParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{}
+		c := s.open(t)
+		var got list
+		began := time.Now()
+		_, err := c.Ask(t.Context(), []esq.Question{got.search(inParts(3, "a")), got.count(nil, "i")})
+		must(t, err)
+		if diff := cmp.Diff(list{"count 7"}, got); diff != "" || s.most != 2 || time.Since(began) != 2*time.Second {
+			t.Errorf("%d at once, %v for %d searches of a second %s", s.most, time.Since(began), s.asked, diff)
+		}
+	})
+}
+
 // Whatever ends the questions early, no point in time stays open.
 func TestWhatWasBegunIsEnded(t *testing.T) {
 	stop := errors.New("enough")

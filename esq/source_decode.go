@@ -24,8 +24,9 @@ func quickSource(raw []byte) (source map[string]any, ok bool) {
 // quickDecoder reads JSON. Each of its methods reads what it is named after and
 // reports whether it could.
 type quickDecoder struct {
-	text string
-	at   int
+	text   string
+	at     int
+	spaced bool // there was space between what was read
 }
 
 // maxQuickDepth is how deep objects and lists are read; documents of integrations
@@ -37,6 +38,7 @@ func (d *quickDecoder) space() {
 		switch d.text[d.at] {
 		case ' ', '\t', '\n', '\r':
 			d.at++
+			d.spaced = true
 		default:
 			return
 		}

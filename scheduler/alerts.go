@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -117,24 +120,32 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, store
 	if err != nil {
 		return nil, err
 	}
+	leave := func(i int) bool { return !stored[i].Found && (memory.knows(alerts[i].ID) || losses[i].stands()) }
+	all := make([]operation, len(alerts))
+	err = besideEachOther(len(alerts), func(i int) (err error) {
+		if !leave(i) {
+			all[i], err = w.operation(alerts[i], stored[i], losses[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	var ops []operation
 	var behind []int // the place of the alert behind each op
-	for i, a := range alerts {
-		if !stored[i].Found && (memory.knows(a.ID) || losses[i].stands()) {
+	for i := range alerts {
+		if leave(i) {
 			counts.LeftDeleted++
 			continue
 		}
-		op, err := w.operation(a, stored[i], losses[i])
-		if err != nil {
-			return nil, err
-		}
+		op := all[i]
 		if op.Source == nil {
 			counts.Unchanged++
 			if err := w.settle(memory, op, losses[i]); err != nil {
 				return nil, err
 			}
 			if len(losses[i].gone) == 0 {
-				w.verdicts.keep(a, stored[i])
+				w.verdicts.keep(alerts[i], stored[i])
 			}
 			continue
 		}
@@ -184,6 +195,28 @@ func (w alertWriter) changed(alerts []mappings.Alert, stored []esq.Document, m *
 		m.note(a.ID)
 	}
 	return others, theirs, nil
+}
+
+// besideEachOther does n pieces of work that share nothing, as many at a time as
+// there are processors, and returns the error of the first piece that has one.
+func besideEachOther(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var working sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		working.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = do(i)
+			}
+		})
+	}
+	working.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle notes what the store has of an alert now. One that stands as it was

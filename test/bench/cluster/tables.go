@@ -56,8 +56,8 @@ func targets(o options, found []measured) []result.Target {
 			Reach: of + ": wall time at most 1.2 times the sum of `took`",
 			Got:   fmt.Sprintf("%.2f times, the whole run; %.2f times, asking", ratio, m.asking.Over(m.took).Median()),
 			Met:   ratio <= 1.2,
-			Why: "what a run writes is no search: the ledger before and after, alerts and their memory made visible at once, the run's record. The searches themselves go out in few multi-searches, " +
-				"two at a time, so that asking alone may take less than the sum",
+			Why: "what a run writes is no search: the ledger before and after, alerts, which are made visible at once, their memory, the run's record. Questions that do not wait for each other's answers " +
+				"are asked two at a time, also the parts of a long one, so that asking may take less than the sum; between one answer and the next question stitch reads rows and joins them",
 		}, result.Target{
 			Reach: of + ": less fetched than 1 % of the matching documents' size",
 			Got:   fmt.Sprintf("%.2f %%", 100*m.share()),

@@ -59,7 +59,7 @@ func (t *Tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(res.Body)
+	body, err := answerOf(res)
 	x.Wall = time.Since(began)
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
@@ -71,6 +71,16 @@ func (t *Tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer t.mu.Unlock()
 	t.seen = append(t.seen, x)
 	return res, nil
+}
+
+// answerOf reads an answer, with as little work as stitch itself would have.
+func answerOf(res *http.Response) ([]byte, error) {
+	var body bytes.Buffer
+	if res.ContentLength > 0 {
+		body.Grow(int(res.ContentLength) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(res.Body)
+	return body.Bytes(), err
 }
 
 // Take returns what was noted since it was called last, in the order of the
