@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/stitchdetect/stitch/esq"
@@ -258,15 +259,30 @@ func refusal(o esq.Outcome) error {
 }
 
 // heldLedgers keeps ledgers for the time of one replay, by rule id.
-type heldLedgers map[string]ledger
+type heldLedgers struct {
+	mu sync.Mutex
+	by map[string]ledger
+}
 
-func (h heldLedgers) load(_ context.Context, r *rules.Rule) (entry, error) {
-	l := h[r.ID]
+func (h *heldLedgers) of(r *rules.Rule) ledger {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.by[r.ID]
+}
+
+func (h *heldLedgers) set(r *rules.Rule, l ledger) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.by[r.ID] = l
+}
+
+func (h *heldLedgers) load(_ context.Context, r *rules.Rule) (entry, error) {
+	l := h.of(r)
 	return entry{ledger: l.clone()}, nil
 }
 
-func (h heldLedgers) change(_ context.Context, r *rules.Rule, e entry, _ time.Time, do func(*ledger)) (entry, error) {
+func (h *heldLedgers) change(_ context.Context, r *rules.Rule, e entry, _ time.Time, do func(*ledger)) (entry, error) {
 	do(&e.ledger)
-	h[r.ID] = e.clone()
+	h.set(r, e.clone())
 	return e, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -68,6 +69,28 @@ func TestReplay(t *testing.T) {
 	}
 	if n := len(store.records()); n != len(want) {
 		t.Errorf("%d run records, want %d", n, len(want))
+	}
+}
+
+// Rules that are due at the same moment do not wait for each other.
+func TestReplaySideBySide(t *testing.T) {
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("one rule runs at a time on one processor")
+	}
+	met := make(chan string)
+	s := scheduler.New(scheduler.Options{
+		Rules: set(every("a", time.Hour), every("b", time.Hour)), Engine: newCabinet(), Arrivals: always,
+		Evaluate: func(ctx context.Context, r *rules.Rule, _ esq.Searcher, _ rules.Window) (*rules.Result, error) {
+			select {
+			case met <- r.ID:
+			case <-met:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			return &rules.Result{}, nil
+		}})
+	if sum, err := s.Replay(t.Context(), day, after(time.Hour)); err != nil || sum.Err() != nil {
+		t.Error(err, sum.Err())
 	}
 }
 

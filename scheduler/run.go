@@ -21,6 +21,8 @@ type runner struct {
 	// searcher answers for the documents of sources, for all turns; each has one
 	// of its own if nil.
 	searcher esq.Searcher
+	// tell is told of every evaluation; the scheduler's observer if nil.
+	tell func(Report)
 }
 
 // maxBacklog is how many slices that are owed are searched in one turn, lest
@@ -129,7 +131,11 @@ func (r runner) note(ctx context.Context, t *Turn, sum *RuleSummary, report Repo
 	r.noteTurn(t, e.ledger)
 	sum.add(report)
 	r.logReport(ctx, report)
-	r.observe(report)
+	if r.tell != nil {
+		r.tell(report)
+	} else {
+		r.observe(report)
+	}
 }
 
 // nextTurn is when a rule is to be looked at again. Where its ledger reaches
