@@ -50,30 +50,37 @@ func TestCountedParity(t *testing.T) {
 	checkRounds(t, chainRounds/2, func(t *rapid.T) bool {
 		c := &countedCase{counted: counted{addresses: map[string]string{}}}
 		c.draw(t, from.UnixMilli())
-		want := c.incidents(fewFiles)
 		scheduled := *rule
 		scheduled.Schedule = rules.Every(rapid.SampledFrom([]time.Duration{1000 * time.Hour, 13 * time.Hour}).Draw(t, "interval"))
-		got := map[incident]evidence{}
-		for _, a := range replay(t, &scheduled, c.writer.docs, from, from.AddDate(0, 0, 6)) {
-			if a.Stitch.Retracted != nil {
-				continue
-			}
-			id, documents := a.incident(t)
-			key := map[string]string{}
-			for _, k := range a.Stitch.Key {
-				key[k.Name] = k.Value
-			}
-			id.alert, id.user = key["burst"], key["burst.user.upn"]
-			if got[id] != nil {
-				t.Errorf("two alerts for %v", id)
-			}
-			got[id] = documents
-		}
-		if diff := gocmp.Diff(want, got); diff != "" {
-			t.Fatalf("alerts (-by hand +stitch):\n%s\nevery %v, documents:\n%s", diff, scheduled.Schedule, ndjson(c.writer.docs))
-		}
-		return len(want) > 0
+		return c.check(t, &scheduled, from)
 	})
+}
+
+// check holds a rule to the case's walk, and returns whether there is an incident
+// at all.
+func (c *countedCase) check(t rapid.TB, rule *rules.Rule, from time.Time) (found bool) {
+	t.Helper()
+	want := c.incidents(fewFiles)
+	got := map[incident]evidence{}
+	for _, a := range replay(t, rule, c.writer.docs, from, from.AddDate(0, 0, 6)) {
+		if a.Stitch.Retracted != nil {
+			continue
+		}
+		id, documents := a.incident(t)
+		key := map[string]string{}
+		for _, k := range a.Stitch.Key {
+			key[k.Name] = k.Value
+		}
+		id.alert, id.user = key["burst"], key["burst.user.upn"]
+		if got[id] != nil {
+			t.Errorf("two alerts for %v", id)
+		}
+		got[id] = documents
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Fatalf("alerts (-by hand +stitch):\n%s\nevery %v, documents:\n%s", diff, rule.Schedule, ndjson(c.writer.docs))
+	}
+	return len(want) > 0
 }
 
 // countedCase is the rows of a case and the documents that hold the same.

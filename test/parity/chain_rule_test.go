@@ -44,7 +44,7 @@ func TestChainParity(t *testing.T) {
 }
 
 // incident is what the alert is one of, and its documents.
-func (a alert) incident(t *rapid.T) (incident, evidence) {
+func (a alert) incident(t rapid.TB) (incident, evidence) {
 	key := map[string]string{}
 	for _, k := range a.Stitch.Key {
 		key[k.Name] = k.Value

@@ -150,12 +150,14 @@ func (e events) lastMount(c fileCopy) (last mount, ok bool) {
 }
 
 // holds says that the path is on the drive or, of a mount that does not say its
-// drive, that it can be.
+// drive, that it can be. Rules count characters and not bytes: É: is one drive
+// letter.
 func (m mount) holds(path string) bool {
 	if root := m.root(); root != "" {
 		return strings.HasPrefix(folded(path), folded(root))
 	}
-	lettered := len(path) > 2 && path[1:3] == `:\`
+	characters := []rune(path)
+	lettered := len(characters) > 2 && string(characters[1:3]) == `:\`
 	return lettered && path[0] != 'C' && path[0] != 'c' || strings.HasPrefix(path, "/Volumes/")
 }
 

@@ -82,7 +82,7 @@ type alert struct {
 
 // replay runs a rule over documents as the scheduler would have done. A
 // document that says when it was ingested is not there before.
-func replay(t *rapid.T, rule *rules.Rule, docs []document, from, to time.Time) []alert {
+func replay(t rapid.TB, rule *rules.Rule, docs []document, from, to time.Time) []alert {
 	clock := scheduler.NewVirtualClock(from)
 	data := memory.New(memory.Options{Now: clock.Now, Ingest: []string{ingested}})
 	if _, err := data.Load(bytes.NewReader(ndjson(docs)), "documents"); err != nil {
