@@ -44,7 +44,7 @@ func ratios(all []*comparison) result.Table {
 const (
 	whyWall = "Loading is most of it and reads every byte once: two workers step over the file, string by string, and what is kept is taken in by a third, on two cores; " +
 		"that alone is about what DuckDB's reader costs, which has vector instructions for it. " +
-		"The rest is 31 runs of two rules, one after the other, each of which looks at the weeks around what arrived and brings its alerts up to date, where the SQL looks once. " +
+		"The rest is 31 runs of two rules, each of which looks at the weeks around what arrived and brings its alerts up to date, where the SQL looks once. " +
 		"A third of the documents are files written on machines, any of which may be the copy until the alert is known. " +
 		"Tried: keys and values that come again in the same place compared whole, questions that are the same for both rules asked once, times read once, selections and postings that are made once."
 	whyPeak = "Any file written may be the copy of an incident that a later line reveals, so a third of the documents stays in memory until the end. " +

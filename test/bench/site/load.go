@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Loaded is what was brought onto a node.
@@ -33,7 +34,7 @@ func (s *Site) Load(ctx context.Context, fill func(io.Writer) error) (Loaded, er
 	for range 2 {
 		workers.Go(func() {
 			for batch := range batches {
-				if err := s.Bulk(ctx, batch); err != nil {
+				if err := s.bulkPatiently(ctx, batch); err != nil {
 					cancel(err)
 				}
 			}
@@ -87,6 +88,25 @@ func deal(ctx context.Context, from io.Reader, batches chan<- []byte) (loaded Lo
 	}
 }
 
+// errBusy is of a node whose memory is full until it has tidied up.
+var errBusy = errors.New("the node has no memory to spare")
+
+// bulkPatiently is [Site.Bulk] that gives a busy node time.
+func (s *Site) bulkPatiently(ctx context.Context, lines []byte) error {
+	const pause, patience = 500 * time.Millisecond, 60
+	for try := 1; ; try++ {
+		err := s.Bulk(ctx, lines)
+		if !errors.Is(err, errBusy) || try == patience {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // Bulk sends one request; every write of it must succeed.
 func (s *Site) Bulk(ctx context.Context, lines []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/_bulk?filter_path=errors,items.*.error", bytes.NewReader(lines))
@@ -102,6 +122,9 @@ func (s *Site) Bulk(ctx context.Context, lines []byte) error {
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
 		return fmt.Errorf("write documents: %w", err)
+	}
+	if res.StatusCode == http.StatusTooManyRequests {
+		return fmt.Errorf("write documents: %w: %.200s", errBusy, answer)
 	}
 	var outcome struct{ Errors bool }
 	if err := json.Unmarshal(answer, &outcome); err != nil || res.StatusCode != http.StatusOK || outcome.Errors {
