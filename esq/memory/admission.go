@@ -6,7 +6,6 @@ import "math"
 // the documents are kept. Its buffers serve the next document.
 type sourceReader struct {
 	narrow *narrowing
-	known  map[string]*admission // by index
 	doc    document
 	body   body
 	scan   scanner
@@ -14,11 +13,30 @@ type sourceReader struct {
 	shapes shapes
 }
 
-// admission decides which documents of one index are kept.
+// admission decides which documents of one index are kept. It does not change:
+// when there are new names, the index gets another.
 type admission struct {
-	names, fields int // how many there were when matchers was made
+	names, fields int // how many there were when it was made
 	matchers      []matcher
 }
+
+// current reports whether the index's admission knows all the names that there
+// are. Who takes documents in makes it so; who only reads cannot be sure of any
+// document of the index until then.
+func (ix *index) current() bool {
+	a := ix.admission
+	return a != nil && a.names == len(ix.names.all) && a.fields == len(ix.fields)
+}
+
+// prepare makes the admission of an index current. The caller may change the index.
+func (n *narrowing) prepare(ix *index) {
+	if !ix.current() {
+		ix.admission = &admission{len(ix.names.all), len(ix.fields), n.compile(ix)}
+	}
+}
+
+// admits reports whether some need accepts a document.
+func (a *admission) admits(d *document) bool { return reaches(1, a.matchers, d, &d.record) }
 
 // read reads a document into the buffers of the one before it. With fixed it
 // changes nothing, and fails with errNewField where it would have to.
@@ -41,23 +59,6 @@ func (r *sourceReader) release() {
 	r.scan = scanner{decoded: r.scan.decoded[:0]}
 }
 
-// admits reports whether some need accepts a document.
-func (r *sourceReader) admits(d *document) bool {
-	a := r.known[d.index.name]
-	if a == nil {
-		if r.known == nil {
-			r.known = map[string]*admission{}
-		}
-		a = &admission{}
-		r.known[d.index.name] = a
-	}
-	if a.names != len(d.index.names.all) || a.fields != len(d.index.fields) {
-		a.names, a.fields = len(d.index.names.all), len(d.index.fields)
-		a.matchers = r.narrow.compile(d.index)
-	}
-	return reaches(1, a.matchers, d, &d.record)
-}
-
 // verdict is what was found of a document before it is taken in.
 type verdict struct {
 	index *index // nil: nothing was found
@@ -70,11 +71,11 @@ type verdict struct {
 
 // judge reads a hit without changing the engine. What it finds holds as long as
 // the hit's texts do: all fields of the document are known, and a field's type
-// never changes. It finds nothing where the document, or its index, is new to the
-// engine, or wrong.
+// never changes. It finds nothing where the document, its index or a name in it is
+// new to the engine, or wrong.
 func (r *sourceReader) judge(e *Engine, h hit, a *arena) verdict {
 	ix := e.indices[string(h.index)]
-	if ix == nil || len(h.id) == 0 {
+	if ix == nil || !ix.current() || len(h.id) == 0 {
 		return verdict{}
 	}
 	d, err := r.read(ix, view(h.id), view(h.reduced), true)
@@ -84,11 +85,11 @@ func (r *sourceReader) judge(e *Engine, h hit, a *arena) verdict {
 	return r.verdict(e, d, r.narrow.key(ix.name, d.id), a)
 }
 
-// verdict decides about the document that was read. One that is kept is copied
-// into an arena.
+// verdict decides about the document that was read, of an index whose admission
+// is current. One that is kept is copied into an arena.
 func (r *sourceReader) verdict(e *Engine, d *document, key uint64, a *arena) verdict {
 	v := verdict{index: d.index, id: d.id, key: key, time: noTime}
-	if r.admits(d) {
+	if d.index.admission.admits(d) {
 		v.doc = a.keep(d)
 		v.doc.arrives = e.arrival(v.doc)
 	} else if ms, ok := d.timeAt(r.narrow.timestamp); ok {

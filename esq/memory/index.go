@@ -107,6 +107,8 @@ type index struct {
 	dated    map[string]*moments // by date field
 	arrived  []int64             // by place
 
+	admission *admission // of a narrowed engine; nil until there is a document
+
 	lasting map[string]bool // conditions that will be asked again and again
 	texts   *texts          // of documents whose source was not kept
 	shapes  shapes          // of documents that came whole

@@ -44,7 +44,7 @@ func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
 	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.at)
 	r.at = d.at
 	v := verdict{index: d.index, id: d.id, key: r.narrow.key(d.index.name, d.id), time: noTime, plain: true}
-	if reaches(1, r.tree.matchers, d, &d.record) {
+	if r.tree.of.admits(d) {
 		v.doc = c.hold(d)
 		v.doc.arrives = e.arrival(v.doc)
 	} else if ms, ok := d.timeAt(r.narrow.timestamp); ok {
@@ -94,18 +94,21 @@ func (r *lineReader) index(e *Engine) bool {
 		return false
 	}
 	if r.tree == nil || r.tree.index.name != string(named) {
-		ix := e.indices[string(named)]
-		if ix == nil {
-			return false
-		}
-		if r.tree = r.trees[ix.name]; r.tree == nil {
-			r.plant(ix)
-		}
+		r.tree = r.trees[string(named)]
 	}
-	if ix := r.tree.index; r.tree.fields != len(ix.fields) {
+	var ix *index
+	if r.tree != nil {
+		ix = r.tree.index
+	} else if ix = e.indices[string(named)]; ix == nil {
+		return false
+	}
+	if !ix.current() {
+		return false
+	}
+	if r.tree == nil || r.tree.of != ix.admission {
 		r.plant(ix)
 	}
-	r.doc.index = r.tree.index
+	r.doc.index = ix
 	return true
 }
 

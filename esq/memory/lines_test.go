@@ -42,6 +42,7 @@ func checkLine(t interface {
 }, e *Engine, r *lineReader, source string) (sure bool) {
 	line := `{"_index":"i","_id":"1","_source":` + source + `}`
 	var c chunk
+	e.narrow.prepare(e.indices["i"]) // which learns of what is scanned below
 	v := r.read(e, []byte(line), &c)
 	if v.index == nil {
 		return false

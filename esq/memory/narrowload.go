@@ -236,6 +236,7 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	if err != nil {
 		return fmt.Errorf("the document is %w", err)
 	}
+	n.prepare(ix)
 	l.settle(n.reader.verdict(l.engine, d, key, &n.arena))
 	return nil
 }

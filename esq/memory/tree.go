@@ -5,11 +5,10 @@ import "bytes"
 // tree is what is wanted of the documents of one index, made ready for reading
 // them. It also learns what else they hold, so as to step over it quickly.
 type tree struct {
-	index    *index
-	fields   int // how many the index had when the tree was made
-	root     *branch
-	learned  int
-	matchers []matcher // of the needs
+	index   *index
+	of      *admission // of the index when the tree was made
+	root    *branch
+	learned int
 }
 
 // branch is a key of the objects at one place in documents.
@@ -48,7 +47,7 @@ const (
 
 // grow makes the tree of what is wanted of an index.
 func (n *narrowing) grow(ix *index) *tree {
-	t := &tree{index: ix, fields: len(ix.fields), matchers: n.compile(ix), root: &branch{as: entered}}
+	t := &tree{index: ix, of: ix.admission, root: &branch{as: entered}}
 	t.root.grow(ix, n.wantedOf(ix.name), ix.names.root, false)
 	return t
 }
