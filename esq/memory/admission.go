@@ -63,7 +63,7 @@ func (r *sourceReader) release() {
 type verdict struct {
 	index *index // nil: nothing was found
 	id    string
-	key   uint64    // see [narrowing.seen]
+	key   identity
 	doc   *document // nil: it is not kept
 	plain bool      // the document's texts are in its line, and will have to be kept
 	time  int64     // of one that is not kept: its @timestamp, or noTime
@@ -82,12 +82,12 @@ func (r *sourceReader) judge(e *Engine, h hit, a *arena) verdict {
 	if err != nil {
 		return verdict{}
 	}
-	return r.verdict(e, d, r.narrow.key(ix.name, d.id), a)
+	return r.verdict(e, d, r.narrow.hashes.of(ix.name, d.id), a)
 }
 
 // verdict decides about the document that was read, of an index whose admission
 // is current. One that is kept is copied into an arena.
-func (r *sourceReader) verdict(e *Engine, d *document, key uint64, a *arena) verdict {
+func (r *sourceReader) verdict(e *Engine, d *document, key identity, a *arena) verdict {
 	v := verdict{index: d.index, id: d.id, key: key, time: noTime}
 	if d.index.admission.admits(d) {
 		v.doc = a.keep(d)

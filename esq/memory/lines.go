@@ -43,7 +43,7 @@ func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
 	d := &r.doc
 	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.at)
 	r.at = d.at
-	v := verdict{index: d.index, id: d.id, key: r.narrow.key(d.index.name, d.id), time: noTime, plain: true}
+	v := verdict{index: d.index, id: d.id, key: r.narrow.hashes.of(d.index.name, d.id), time: noTime, plain: true}
 	if r.tree.of.admits(d) {
 		v.doc = c.hold(d)
 		v.doc.arrives = e.arrival(v.doc)

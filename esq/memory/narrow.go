@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"hash/maphash"
 	"math"
 	"reflect"
 	"slices"
@@ -27,7 +26,7 @@ type Need struct {
 // from what is left. Narrow reports false, and changes nothing, if the needs
 // speak of fields that cannot be told beforehand.
 func (e *Engine) Narrow(needs []Need) bool {
-	n := &narrowing{wanted: &want{}, seed: maphash.MakeSeed(), lasting: map[string]bool{}, seen: map[uint64]int64{}}
+	n := &narrowing{wanted: &want{}, hashes: newHashes(), lasting: map[string]bool{}, seen: &seen{}}
 	fields := append([]string{timestamp}, e.ingest...)
 	for _, need := range needs {
 		for _, q := range []esq.Query{need.Filter, need.Query} {
@@ -89,11 +88,11 @@ type narrowing struct {
 	asked     []string // what the needs' queries speak of
 	// lasting are the conditions that the needs are made of.
 	lasting map[string]bool
-	seed    maphash.Seed
-	// seen holds the documents that were read: a hash of index and _id, and isKept
-	// or, of one that was not kept, the time in milliseconds, noTime without one.
+	hashes  hashes
+	// seen holds the documents that were read: isKept or, of one that was not kept,
+	// the time in milliseconds, noTime without one.
 	// It is nil when nothing more is loaded; dropped is the span of these times then.
-	seen    map[uint64]int64
+	seen    *seen
 	dropped period
 	reader  sourceReader // of the one that takes documents in
 	arena   arena
@@ -126,21 +125,12 @@ func (n *narrowing) droppedSpan() period {
 		return n.dropped
 	}
 	p := period{math.MaxInt64, math.MinInt64}
-	for _, ms := range n.seen {
+	for ms := range n.seen.all {
 		if ms != noTime && ms != isKept {
 			p = period{min(p.first, ms), max(p.last, ms)}
 		}
 	}
 	return p
-}
-
-func (n *narrowing) key(index, id string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(n.seed)
-	h.WriteString(index)
-	h.WriteByte(0)
-	h.WriteString(id)
-	return h.Sum64()
 }
 
 // compile translates the needs that look at an index. What an index would refuse

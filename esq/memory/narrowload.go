@@ -226,8 +226,8 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	n.shape.Lock()
 	defer n.shape.Unlock()
 	ix := l.engine.index(t.index)
-	key := n.key(t.index, t.id)
-	if _, again := n.seen[key]; t.create && again {
+	key := n.hashes.of(t.index, t.id)
+	if _, again := n.seen.get(key); t.create && again {
 		l.stats.Documents++
 		l.stats.Kept++
 		return nil
@@ -245,18 +245,20 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 func (l *loader) settle(v verdict) {
 	n, ix := l.engine.narrow, v.index
 	l.stats.Documents++
-	before, again := n.seen[v.key]
+	before, again := n.seen.get(v.key)
 	if again {
 		l.stats.Replaced++
 	}
 	if v.doc == nil {
 		if again && before == isKept {
-			ix.take(ix.named(v.id))
+			if old := ix.named(v.id); old != nil { // not deleted since
+				ix.take(old)
+			}
 		}
-		n.seen[v.key] = v.time
+		n.seen.set(v.key, v.time)
 		return
 	}
-	n.seen[v.key] = isKept
+	n.seen.set(v.key, isKept)
 	if v.plain {
 		v.doc = n.keep(v.doc)
 	}
