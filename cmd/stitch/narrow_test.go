@@ -151,9 +151,9 @@ func drawLine(t *rapid.T) string {
 	id := rapid.SampledFrom([]string{`,"_id":"1"`, `,"_id":"2"`, `,"_id":"3"`, `,"_id":"4"`, `,"_id":"\u0031"`, `,"_id":null`, ``}).Draw(t, "id")
 	source := drawSource(t)
 	switch rapid.IntRange(0, 11).Draw(t, "line") {
-	case 0:
+	case 0, 3:
 		return fmt.Sprintf(`{"create":{"_index":%q%s}}`, index, id) + "\n" + source + end
-	case 1:
+	case 1, 4:
 		return fmt.Sprintf(`{"index":{"_index":%q%s}}`, index, id) + end + source + end
 	case 2:
 		return fmt.Sprintf(`{ "_source":%s, "sort":[1,{"a":"}"}] ,"_index":%q%s }`, source, index, id) + end

@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// lineReader reads search hits in one pass: it notes the wanted leaves as it
+// lineReader reads search hits, and the pairs of lines of _bulk requests, in one
+// pass: it notes the wanted leaves as it
 // comes by them, and decides of these whether the document is kept. It is sure of
 // documents whose fields are all known to their index, each in one place: of one
 // that has arrays of objects, or dotted keys, the slower ways have to make sense.
@@ -31,16 +32,38 @@ func newLineReader(n *narrowing) *lineReader {
 // finds, none if it is not sure, is valid until the line changes, but for
 // documents that are kept: these lie in the chunk.
 func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
+	r.begin(line)
+	if !r.whole(e) {
+		return verdict{}
+	}
+	return r.judge(e, c)
+}
+
+// source reads the line after an action, as read does.
+func (r *lineReader) source(e *Engine, a action, line []byte, c *chunk) verdict {
+	r.begin(line)
+	r.doc.id = view(a.id)
+	if a.index == nil || !r.of(e, a.index) || !r.open('{') || !r.object(r.tree.root, 0) || r.pos != len(line) {
+		return verdict{}
+	}
+	return r.judge(e, c)
+}
+
+func (r *lineReader) begin(line []byte) {
 	r.in, r.pos = line, 0
 	r.line++
 	r.body.source = view(line)
 	r.doc = document{body: &r.body, arrives: math.MinInt64}
 	r.draft.leaves = r.draft.leaves[:0]
 	r.text = scanner{raw: r.body.source, decoded: r.text.decoded[:0]}
-	if !r.whole(e) || r.doc.index == nil || r.doc.id == "" {
+}
+
+// judge decides about the document that was read.
+func (r *lineReader) judge(e *Engine, c *chunk) verdict {
+	d := &r.doc
+	if d.index == nil || d.id == "" {
 		return verdict{}
 	}
-	d := &r.doc
 	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.at)
 	r.at = d.at
 	v := verdict{index: d.index, id: d.id, key: r.narrow.hashes.of(d.index.name, d.id), time: noTime, plain: true}
@@ -87,12 +110,13 @@ func (r *lineReader) whole(e *Engine) bool {
 	}
 }
 
-// index finds the index that is named, and its tree.
 func (r *lineReader) index(e *Engine) bool {
 	var named []byte
-	if !r.name(&named) {
-		return false
-	}
+	return r.name(&named) && r.of(e, named)
+}
+
+// of finds the index that is named, and its tree.
+func (r *lineReader) of(e *Engine, named []byte) bool {
 	if r.tree == nil || r.tree.index.name != string(named) {
 		r.tree = r.trees[string(named)]
 	}

@@ -37,17 +37,24 @@ func linedEngine(t interface{ Fatal(...any) }) *Engine {
 // it is sure, the source is JSON, and the wanted fields have the values that they
 // have in it, before and after the document is kept.
 func checkLine(t interface {
+	Helper()
 	Fatal(...any)
 	Fatalf(string, ...any)
 }, e *Engine, r *lineReader, source string) (sure bool) {
+	t.Helper()
 	line := `{"_index":"i","_id":"1","_source":` + source + `}`
 	var c chunk
 	e.narrow.prepare(e.indices["i"]) // which learns of what is scanned below
 	v := r.read(e, []byte(line), &c)
+	// The same source after an action.
+	w := r.source(e, action{index: []byte("i"), id: []byte("1")}, bytes.TrimSpace([]byte(source)), &c)
+	if v.index != w.index || v.key != w.key || v.time != w.time {
+		t.Fatalf("%q in a hit: %v; after an action: %v", source, v, w)
+	}
 	if v.index == nil {
 		return false
 	}
-	if !json.Valid([]byte(line)) || v.doc == nil {
+	if !json.Valid([]byte(line)) || v.doc == nil || w.doc == nil {
 		t.Fatalf("%q was taken for JSON, or is not kept", line)
 	}
 	if _, _, err := scan(source, v.index); err != nil {
@@ -57,10 +64,13 @@ func checkLine(t interface {
 	if err != nil {
 		t.Fatalf("%q: %v", source, err)
 	}
-	kept := e.narrow.keep(v.doc)
+	kept, after := e.narrow.keep(v.doc), e.narrow.keep(w.doc)
 	rebuilt, err := esq.DecodeSource(kept.json())
 	if err != nil {
 		t.Fatalf("%q became %q: %v", source, kept.json(), err)
+	}
+	if diff := cmp.Diff(string(kept.json()), string(after.json())); diff != "" {
+		t.Fatalf("%q (-in a hit, +after an action):\n%s", source, diff)
 	}
 	for _, path := range lined {
 		f := esq.Field{Path: path}

@@ -139,6 +139,7 @@ type loader struct {
 	name   string
 	stats  LoadStats
 	action *target // whose source the next line is
+	next   target  // where action may point to
 }
 
 // line takes one line in: a hit, an action, or the source that follows an action.

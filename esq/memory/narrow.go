@@ -26,7 +26,7 @@ type Need struct {
 // from what is left. Narrow reports false, and changes nothing, if the needs
 // speak of fields that cannot be told beforehand.
 func (e *Engine) Narrow(needs []Need) bool {
-	n := &narrowing{wanted: &want{}, hashes: newHashes(), lasting: map[string]bool{}, seen: &seen{}}
+	n := &narrowing{wanted: &want{}, hashes: newHashes(), chunk: chunkSize, lasting: map[string]bool{}, seen: &seen{}}
 	fields := append([]string{timestamp}, e.ingest...)
 	for _, need := range needs {
 		for _, q := range []esq.Query{need.Filter, need.Query} {
@@ -94,6 +94,7 @@ type narrowing struct {
 	// It is nil when nothing more is loaded; dropped is the span of these times then.
 	seen    *seen
 	dropped period
+	chunk   int          // how many bytes of files are looked at together
 	reader  sourceReader // of the one that takes documents in
 	arena   arena
 	texts   texts

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
 const (
-	chunkSize = 1 << 18 // bytes of whole lines that are looked at together
+	chunkSize = 1 << 18 // bytes of whole lines that are looked at together, about
 	scanners  = 2       // how many chunks are looked at at once
 	ahead     = 4       // how many are read ahead
 )
@@ -18,6 +19,7 @@ const (
 // chunk is whole lines of a file, on their way from the reader through one of
 // the scanners back to the reader, which takes them in in their order.
 type chunk struct {
+	size    int // bytes that are read at once
 	text    []byte
 	lines   []scanned
 	reduced []byte // where the lines' reduced sources are
@@ -35,8 +37,12 @@ type scanned struct {
 	text   []byte
 	hit    hit
 	isHit  bool
-	source []byte // reduced, if the line follows an action
-	found  verdict
+	action action
+	// follows says that the line follows an action; source is what is wanted of it
+	// then, unless something was found of it.
+	follows bool
+	source  []byte
+	found   verdict
 }
 
 // loadNarrow is [Engine.Load] of a narrowed engine.
@@ -62,7 +68,7 @@ func (l *loader) loadNarrow(in *bufio.Reader) error {
 	var rest []byte
 	for reading := true; reading || len(waiting) > 0; {
 		if reading && len(waiting) < ahead {
-			c := &chunk{ready: make(chan struct{}, 1)}
+			c := &chunk{size: n.chunk, ready: make(chan struct{}, 1)}
 			if n := len(spare); n > 0 {
 				c, spare = spare[n-1], spare[:n-1]
 			}
@@ -111,8 +117,8 @@ func (c *chunk) fill(in io.Reader, rest []byte) []byte {
 
 // read reads as much as a chunk holds, and less only with an error.
 func (c *chunk) read(in io.Reader) error {
-	c.text = slices.Grow(c.text, chunkSize)
-	for enough := len(c.text) + chunkSize; len(c.text) < enough; {
+	c.text = slices.Grow(c.text, c.size)
+	for enough := len(c.text) + c.size; len(c.text) < enough; {
 		n, err := in.Read(c.text[len(c.text):enough])
 		c.text = c.text[:len(c.text)+n]
 		if err != nil {
@@ -134,21 +140,34 @@ type scanning struct {
 func (s *scanning) scan(c *chunk) {
 	c.lines, c.docs, c.at, c.decoded = c.lines[:0], c.docs[:0], c.at[:0], c.decoded[:0]
 	s.projector.out = c.reduced[:0]
-	action := false
+	var last action
 	for line := range bytes.Lines(c.text) {
 		found := scanned{text: line}
 		switch trimmed := bytes.TrimSpace(line); {
 		case len(trimmed) == 0:
-		case action:
-			found.source, _ = s.projector.line(trimmed)
-			action = false
+		case last.known():
+			found.follows = true
+			s.source(c, last, trimmed, &found)
+			last = action{}
+		case beginsAction(trimmed):
+			found.action, _ = s.projector.action(trimmed)
+			last = found.action
 		default:
 			s.hit(c, trimmed, &found)
-			action = !found.isHit && beginsAction(trimmed)
 		}
 		c.lines = append(c.lines, found)
 	}
 	c.reduced = s.projector.out
+}
+
+// source reads the line after an action: in one pass, or where that is not sure,
+// what is wanted of it.
+func (s *scanning) source(c *chunk, a action, line []byte, found *scanned) {
+	s.engine.narrow.shape.RLock()
+	defer s.engine.narrow.shape.RUnlock()
+	if found.found = s.lines.source(s.engine, a, line, c); found.found.index == nil {
+		found.source, _ = s.projector.line(line)
+	}
 }
 
 // hit reads what may be a hit: in one pass, or where that is not sure, first
@@ -172,11 +191,14 @@ func beginsAction(line []byte) bool {
 
 // chunk takes the lines of a chunk in.
 func (l *loader) chunk(c *chunk) error {
-	for _, s := range c.lines {
+	for i := range c.lines {
 		l.stats.Lines++
-		if err := l.scanned(s); err != nil {
+		if err := l.scanned(&c.lines[i]); err != nil {
 			return fmt.Errorf("%s:%d: %w", l.name, l.stats.Lines, err)
 		}
+	}
+	if l.action != nil { // the source is in the next chunk
+		l.action.id = strings.Clone(l.action.id)
 	}
 	if c.last != nil && c.last != io.EOF {
 		l.stats.Lines++
@@ -186,13 +208,23 @@ func (l *loader) chunk(c *chunk) error {
 }
 
 // scanned takes a line in, as [loader.line] does.
-func (l *loader) scanned(s scanned) error {
+func (l *loader) scanned(s *scanned) error {
 	if len(s.text) > maxLine {
 		return fmt.Errorf("the line is longer than %d MiB: leave the document out", maxLine>>20)
 	}
 	switch a := l.action; {
-	case a == nil && s.found.index != nil:
+	case a == nil && s.action.known() && l.engine.indices[string(s.action.index)] != nil:
+		l.next = target{l.known(s.action.index), view(s.action.id), s.action.create}
+		l.action = &l.next
+		return nil
+	case a == nil && s.found.index != nil && !s.follows:
 		l.settle(s.found)
+		return nil
+	case a != nil && s.found.index != nil && s.follows:
+		l.action = nil
+		if !a.create || !l.there(s.found.key) {
+			l.settle(s.found)
+		}
 		return nil
 	case a != nil && s.source != nil:
 		l.action = nil
@@ -227,9 +259,7 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	defer n.shape.Unlock()
 	ix := l.engine.index(t.index)
 	key := n.hashes.of(t.index, t.id)
-	if _, again := n.seen.get(key); t.create && again {
-		l.stats.Documents++
-		l.stats.Kept++
+	if t.create && l.there(key) {
 		return nil
 	}
 	d, err := n.reader.read(ix, t.id, reduced, false)
@@ -239,6 +269,17 @@ func (l *loader) narrowed(t target, source, reduced string) error {
 	n.prepare(ix)
 	l.settle(n.reader.verdict(l.engine, d, key, &n.arena))
 	return nil
+}
+
+// there reports whether a document that is to be created is there already, and
+// counts it then.
+func (l *loader) there(key identity) bool {
+	_, again := l.engine.narrow.seen.get(key)
+	if again {
+		l.stats.Documents++
+		l.stats.Kept++
+	}
+	return again
 }
 
 // settle takes a document in, or notes that it is not kept.

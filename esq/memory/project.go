@@ -69,6 +69,46 @@ func (p *projector) member(key string, h *hit) bool {
 	return p.skip(0)
 }
 
+// action is a line of a _bulk request that says where the next line belongs.
+type action struct {
+	index, id []byte
+	create    bool
+}
+
+// known reports whether it was read.
+func (a action) known() bool { return a.index != nil }
+
+// action reads a line that is an action and nothing else.
+func (p *projector) action(line []byte) (a action, ok bool) {
+	p.in, p.pos = line, 0
+	if !p.open('{') {
+		return action{}, false
+	}
+	key, ok := p.key()
+	if a.create = string(key) == "create"; !ok || !a.create && string(key) != "index" || !p.take('{') {
+		return action{}, false
+	}
+	for more := true; more; more = p.take(',') {
+		key, ok := p.key()
+		switch {
+		case !ok:
+		case string(key) == "_index":
+			ok = a.index == nil && p.name(&a.index)
+		case string(key) == "_id":
+			ok = a.id == nil && p.name(&a.id)
+		default:
+			ok = p.skip(1)
+		}
+		if !ok {
+			return action{}, false
+		}
+	}
+	if !p.take('}') || !p.take('}') || p.pos != len(p.in) {
+		return action{}, false
+	}
+	return a, true
+}
+
 // line copies a line that is an object alone, such as the source of a _bulk
 // request.
 func (p *projector) line(line []byte) (reduced []byte, ok bool) {

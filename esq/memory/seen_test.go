@@ -53,54 +53,79 @@ func TestSeen(t *testing.T) {
 	})
 }
 
+// loaded is what comes of files, with all documents kept or those with x in a.
+func loaded(t *rapid.T, narrow bool, change func(*narrowing), files []string) string {
+	e := New(Options{Now: func() time.Time { return time.UnixMilli(math.MaxInt32) }})
+	isX := esq.Term{Field: "a", Value: esq.Str("x")}
+	if narrow {
+		if !e.Narrow([]Need{{Indices: []string{"*"}, Filter: isX, Query: isX, Fields: []string{"a"}}}) {
+			t.Fatal("not narrowed")
+		}
+		change(e.narrow)
+	}
+	var said strings.Builder
+	for _, file := range files {
+		stats, err := e.Load(strings.NewReader(file), "file")
+		first, last, ok := e.Span()
+		fmt.Fprintln(&said, stats, err, first, last, ok)
+	}
+	docs, err := e.Find(t.Context(), []string{"*"}, isX, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range docs {
+		source, err := esq.DecodeSource(d.Source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&said, d.Index, d.ID, esq.Extract(source, esq.Field{Path: timestamp}))
+	}
+	return said.String()
+}
+
+// drawDocument draws a document, as a hit or as the pair of lines of a request,
+// with so many bytes that are of no interest.
+func drawDocument(t *rapid.T, padding int) string {
+	index, id := rapid.SampledFrom([]string{"i", "j"}).Draw(t, "index"), rapid.IntRange(0, 3).Draw(t, "id")
+	source := fmt.Sprintf(`{"p":%q,"@timestamp":%d,"a":%q}`, strings.Repeat("p", padding), rapid.Int64Range(0, 9).Draw(t, "time"), rapid.SampledFrom([]string{"x", "y"}).Draw(t, "a"))
+	switch rapid.IntRange(0, 7).Draw(t, "line") {
+	case 0, 1:
+		return fmt.Sprintf(`{"create":{"_index":%q,"_id":"%d"}}`+"\n%s\n", index, id, source)
+	case 2, 3:
+		return fmt.Sprintf(`{"index":{"_id":"%d","_index":%q,"routing":["r"]}}`+"\n%s\n", id, index, source)
+	case 4: // the source looks like a hit, or like an action
+		return fmt.Sprintf(`{"index":{"_id":"%d","_index":%q}}`+"\n"+`{"_index":"i","_id":"9","_source":%s}`+"\n", id, index, source)
+	case 5:
+		return fmt.Sprintf(`{"index":{"_id":"%d","_index":%q}}`+"\n"+`{"index":{"_index":"i","_id":"9"}}`+"\n", id, index)
+	}
+	return fmt.Sprintf(`{"_index":%q,"_id":"%d","_source":%s}`+"\n", index, id, source)
+}
+
 // Documents that collide are told apart: what is loaded, counted and dated is what
 // it is with all documents kept.
 func TestCollisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var lines strings.Builder
-		for range rapid.IntRange(1, 20).Draw(t, "lines") {
-			index, id := rapid.SampledFrom([]string{"i", "j"}).Draw(t, "index"), rapid.IntRange(0, 3).Draw(t, "id")
-			source := fmt.Sprintf(`{"@timestamp":%d,"a":%q}`, rapid.Int64Range(0, 9).Draw(t, "time"), rapid.SampledFrom([]string{"x", "y"}).Draw(t, "a"))
-			switch rapid.IntRange(0, 3).Draw(t, "line") {
-			case 0:
-				fmt.Fprintf(&lines, `{"create":{"_index":%q,"_id":"%d"}}`+"\n%s\n", index, id, source)
-			default:
-				fmt.Fprintf(&lines, `{"_index":%q,"_id":"%d","_source":%s}`+"\n", index, id, source)
-			}
+		for range rapid.IntRange(1, 20).Draw(t, "documents") {
+			lines.WriteString(drawDocument(t, 0))
 		}
-		files := rapid.IntRange(1, 3).Draw(t, "files")
-		load := func(narrow bool) string {
-			e := New(Options{Now: func() time.Time { return time.UnixMilli(math.MaxInt32) }})
-			isX := esq.Term{Field: "a", Value: esq.Str("x")}
-			if narrow {
-				if !e.Narrow([]Need{{Indices: []string{"*"}, Filter: isX, Query: isX, Fields: []string{"a"}}}) {
-					t.Fatal("not narrowed")
-				}
-				e.narrow.hashes = hashesOf(1)
-			}
-			var said strings.Builder
-			for _, part := range strings.SplitAfterN(lines.String(), "\n", files) {
-				stats, err := e.Load(strings.NewReader(part), "file")
-				first, last, ok := e.Span()
-				fmt.Fprintln(&said, stats, err, first, last, ok)
-			}
-			for _, index := range []string{"i", "j"} {
-				docs, err := e.Find(t.Context(), []string{index}, isX, 0)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, d := range docs {
-					source, err := esq.DecodeSource(d.Source)
-					if err != nil {
-						t.Fatal(err)
-					}
-					fmt.Fprintln(&said, d.Index, d.ID, esq.Extract(source, esq.Field{Path: timestamp}))
-				}
-			}
-			return said.String()
+		files := strings.SplitAfterN(lines.String(), "\n", rapid.IntRange(1, 3).Draw(t, "files"))
+		if diff := cmp.Diff(loaded(t, false, nil, files), loaded(t, true, func(n *narrowing) { n.hashes = hashesOf(1) }, files)); diff != "" {
+			t.Fatalf("all kept (-), narrowed (+):\n%s\n%q", diff, files)
 		}
-		if diff := cmp.Diff(load(false), load(true)); diff != "" {
-			t.Fatalf("all kept (-), narrowed (+):\n%s\n%s", diff, lines.String())
+	})
+}
+
+// Wherever a file is cut into chunks, it makes the same documents.
+func TestChunks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var lines strings.Builder
+		for range rapid.IntRange(1, 40).Draw(t, "documents") {
+			lines.WriteString(drawDocument(t, rapid.IntRange(0, 50).Draw(t, "padding")))
+		}
+		files, chunk := []string{lines.String()}, rapid.IntRange(1, 500).Draw(t, "chunk")
+		if diff := cmp.Diff(loaded(t, false, nil, files), loaded(t, true, func(n *narrowing) { n.chunk = chunk }, files)); diff != "" {
+			t.Fatalf("all kept (-), narrowed (+):\n%s", diff)
 		}
 	})
 }
