@@ -27,6 +27,13 @@ type searchBody struct {
 	Aggs        object            `json:"aggs,omitempty"`
 
 	wanted *leafTree // of each hit's source; nil for none
+	most   int       // if set, matches are counted so far and no further
+}
+
+// countedBody is a search that counts no further than Most.
+type countedBody struct {
+	searchBody
+	Most int `json:"track_total_hits"`
 }
 
 type pitRef struct {
@@ -93,7 +100,11 @@ func (c *Cluster) written(op string, body searchBody) ([]byte, error) {
 	if c.dialect.recount {
 		body.MinScore = new(int)
 	}
-	content, err := marshal(body)
+	var all any = body
+	if body.most > 0 {
+		all = countedBody{body, body.most}
+	}
+	content, err := marshal(all)
 	if err != nil {
 		return nil, fmt.Errorf("%s: write query: %w", op, err)
 	}

@@ -242,23 +242,54 @@ func inOne(list []Sight) (Sight, bool) {
 	return one, len(strings.Join(one.Indices, ",")) <= maxTogether
 }
 
-// Look asks whether anything became searchable in the half-open slice, or
+// Question is what a watch asks at one time.
+type Question struct {
+	Sight // as one; of no use if it is not Whole
+	// Whole is whether it can be put as one.
+	Whole bool
+	each  []Sight
+}
+
+// Question asks whether anything became searchable in the half-open slice, or
 // happened in one of the windows, closed, or as near to them as a span; or is
-// seen by one of the other sights. It is one request where the engine allows it.
+// seen by one of the other sights.
+func (w *Watch) Question(slice Window, windows []Window, others ...Sight) Question {
+	q := Question{each: append(w.sights(slice, windows), others...)}
+	if !w.apart {
+		q.Sight, q.Whole = inOne(q.each)
+	}
+	return q
+}
+
+// Parts reports whether an engine that could not make sense of a question may do
+// so of its parts. The watch has no question as one from then on.
+func (w *Watch) Parts(q Question, err error) bool {
+	if len(q.each) == 1 || !refusedAsWritten(err) {
+		return false
+	}
+	w.apart = true // a field is of one type here and of another there
+	return true
+}
+
+// Look puts a [Watch.Question]. It is one request where the engine allows it.
 // The shards are those that were asked: another number of them means that there
 // are other indices than before.
 func (w *Watch) Look(ctx context.Context, eng esq.Searcher, slice Window, windows []Window, others ...Sight) (esq.Presence, esq.Stats, error) {
-	list := append(w.sights(slice, windows), others...)
-	if one, fits := inOne(list); fits && !w.apart {
-		p, stats, err := esq.PresenceOf(ctx, eng, one.Indices, one.Query)
-		if err == nil || len(list) == 1 || !refusedAsWritten(err) {
+	q := w.Question(slice, windows, others...)
+	if q.Whole {
+		p, stats, err := esq.PresenceOf(ctx, eng, q.Indices, q.Query)
+		if err == nil || !w.Parts(q, err) {
 			return p, stats, wrapLook(err)
 		}
-		w.apart = true // a field is of one type here and of another there
 	}
+	return w.LookApart(ctx, eng, q)
+}
+
+// LookApart is [Watch.Look] with one request for each of the question's parts.
+func (w *Watch) LookApart(ctx context.Context, eng esq.Searcher, q Question) (esq.Presence, esq.Stats, error) {
 	var all esq.Presence
 	var sum esq.Stats
-	for _, s := range list {
+	for _, s := range q.each {
 		p, stats, err := esq.PresenceOf(ctx, eng, s.Indices, s.Query)
 		sum.Add(stats)
 		if err != nil {

@@ -16,7 +16,9 @@
 // Whoever runs the rules alone, or once, keeps their ledgers in memory. Where
 // nothing is owed and no run may have gone astray, a run begins with the question
 // whether anything arrived, or whether anything is in the windows that the clock
-// alone makes due; see [rules.Watch]. If there is nothing, the slice is covered:
+// alone makes due; see [rules.Watch]. Questions of rules that are due together go
+// out together, and each slice ends when its question does, so that what arrives
+// while that waits is asked for. If there is nothing, the slice is covered:
 // that is remembered, and stored every few minutes for all rules at once, their
 // records first. The question was made with what the indices said of their
 // fields. Before anything is stored they are asked again, and what rested on

@@ -24,7 +24,8 @@ const storeEvery = 5 * time.Minute
 // Others may write a ledger all the same. Whatever is stored is stored over the
 // version that is held, so that this is noticed and the ledger read anew.
 type holdings struct {
-	basis *basis
+	basis     *basis
+	questions *questions
 
 	mu    sync.Mutex
 	rules map[string]*holding // by id
@@ -66,7 +67,7 @@ type vain struct {
 func (v vain) none() bool { return v.runs == 0 }
 
 func newHoldings(eng esq.Searcher) *holdings {
-	return &holdings{basis: newBasis(eng), rules: map[string]*holding{}}
+	return &holdings{basis: newBasis(eng), questions: newQuestions(), rules: map[string]*holding{}}
 }
 
 // of returns what is held of a rule in this version; ok is false if nothing is.

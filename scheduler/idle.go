@@ -11,14 +11,16 @@ import (
 // idle covers the present slice of a rule with one question, if nothing is owed
 // and nothing arrived, and leaves that to be stored later. It reports false
 // where a whole run is needed, whatever the reason; nothing has happened then.
-func (r runner) idle(ctx context.Context, rule *rules.Rule, seen entry, now time.Time, owed, present []rules.Window) (Report, entry, bool) {
+func (r runner) idle(ctx context.Context, t *Turn, rule *rules.Rule, seen entry, now time.Time, owed, present []rules.Window) (Report, entry, bool) {
 	if len(owed) > 0 || len(present) != 1 || !uneventful(seen, present[0]) {
 		return Report{}, seen, false
 	}
 	v := &visit{runner: r, rule: rule, slice: present[0], until: present[0].To, now: now, entry: seen}
 	report := Report{Rule: rule, Slice: v.slice, Window: v.slice, Started: r.clock.Now(), Idle: true}
 	out, ok := r.lookout(ctx, rule, now)
-	if !ok || !v.seesNothing(ctx, &out, &report) {
+	ok = ok && v.seesNothing(ctx, &out, &report)
+	t.Began = later(t.Began, v.slice.To) // it may have waited to ask
+	if !ok {
 		return Report{}, seen, false
 	}
 	covered := entry{ledger: seen.clone(), stored: seen.stored}
@@ -64,28 +66,27 @@ func (r runner) lookout(ctx context.Context, rule *rules.Rule, now time.Time) (l
 // maxWindowsAtOnce bounds the windows of a question.
 const maxWindowsAtOnce = 8
 
+// reach has the visit reach until a time, and returns the windows that are due
+// by the clock alone then.
+func (v *visit) reach(to time.Time) []rules.Window {
+	v.slice.To, v.until, v.now = to, to, to
+	v.closing = v.closes()
+	return v.windows(&rules.Arrivals{})
+}
+
 // seesNothing asks whether anything arrived in the slice, or happened in the
 // windows that are due by the clock alone, or has an alert in them. It is false
 // if that is not known, or if the indices are not those that the question was
-// made for.
+// made for. The slice ends when that was asked.
 func (v *visit) seesNothing(ctx context.Context, out *lookout, report *Report) bool {
-	v.closing = v.closes()
-	windows := v.windows(&rules.Arrivals{})
-	if len(windows) > maxWindowsAtOnce {
-		return false
-	}
-	var others []rules.Sight
-	for _, w := range windows {
-		others = append(others, rules.Sight{Indices: []string{v.names.AlertPattern()}, Query: within(v.rule, w)})
-	}
-	presence, stats, ok := v.look(ctx, out, windows, others)
+	presence, windows, stats, ok := v.look(ctx, out)
 	if !ok {
 		if out.watch.Unsure() {
 			v.held.renew(v.rule)
 		}
 		return false
 	}
-	before := &out.shards[min(len(windows), 1)]
+	before := &out.shards[min(windows, 1)]
 	if *before >= 0 && *before != presence.Shards {
 		v.held.drop(v.rule)
 		return false
@@ -94,25 +95,61 @@ func (v *visit) seesNothing(ctx context.Context, out *lookout, report *Report) b
 	report.Arrivals = out.watch.Nothing(out.footing.noIndex)
 	report.Arrivals.Stats = stats
 	report.Result = &rules.Result{Stats: stats, Warnings: report.Arrivals.Warnings}
-	report.Slice, report.Window, report.Windows = v.slice, v.slice, len(windows)
+	report.Slice, report.Window, report.Windows = v.slice, v.slice, windows
 	return true
 }
 
 // look asks for all rules of the ground, if the clock makes nothing due, and else,
-// or if there is something, for this one alone. With an answer for all the slice
-// ends when that was asked.
-func (v *visit) look(ctx context.Context, out *lookout, windows []rules.Window, others []rules.Sight) (p esq.Presence, stats esq.Stats, ok bool) {
-	if len(windows) == 0 {
-		slice, p, stats, ok := v.arrivedAround(ctx, out, v.entry.next(v.rule.Schedule))
-		if ok {
-			v.slice, v.until = slice, slice.To
-			return p, stats, true
+// or if there is something, what is of this one alone. It returns how many windows
+// it asked about, too.
+func (v *visit) look(ctx context.Context, out *lookout) (p esq.Presence, windows int, stats esq.Stats, ok bool) {
+	if len(v.reach(v.slice.To)) == 0 {
+		var slice rules.Window
+		slice, p, stats, ok = v.arrivedAround(ctx, out, v.entry.next(v.rule.Schedule))
+		if ok && len(v.reach(slice.To)) == 0 {
+			return p, 0, stats, true
 		}
 	}
-	asked := rules.Window{From: v.slice.From.Add(-v.rule.Settle), To: v.slice.To}
-	p, more, err := out.watch.Look(ctx, v.engine, asked, windows, others...)
+	return v.lookAlone(ctx, out, stats)
+}
+
+// lookAlone asks what is of this rule alone, together with other rules that ask at
+// the same time what is theirs.
+func (v *visit) lookAlone(ctx context.Context, out *lookout, stats esq.Stats) (_ esq.Presence, windows int, _ esq.Stats, ok bool) {
+	var q rules.Question
+	seen := v.ask(ctx, func(at time.Time) (esq.Looking, bool) {
+		q, windows, ok = v.question(out.watch, at)
+		return esq.Looking(q.Sight), ok && q.Whole
+	})
+	if seen == nil { // it may do in parts
+		q, windows, ok = v.question(out.watch, v.present())
+	} else {
+		stats.Add(seen.Stats)
+		if seen.Err == nil || !out.watch.Parts(q, seen.Err) {
+			return seen.Presence, windows, stats, seen.Err == nil && !seen.Any
+		}
+	}
+	if !ok {
+		return esq.Presence{}, windows, stats, false
+	}
+	p, more, err := out.watch.LookApart(ctx, v.engine, q)
 	stats.Add(more)
-	return p, stats, err == nil && !p.Any
+	return p, windows, stats, err == nil && !p.Any
+}
+
+// question is what the visit asks at a time, until which it reaches then. It is
+// none if that is about too many windows.
+func (v *visit) question(w *rules.Watch, at time.Time) (q rules.Question, windows int, ok bool) {
+	due := v.reach(later(at, v.slice.To))
+	if len(due) > maxWindowsAtOnce {
+		return q, len(due), false
+	}
+	var others []rules.Sight
+	for _, w := range due {
+		others = append(others, rules.Sight{Indices: []string{v.names.AlertPattern()}, Query: within(v.rule, w)})
+	}
+	asked := rules.Window{From: v.slice.From.Add(-v.rule.Settle), To: v.slice.To}
+	return w.Question(asked, due, others...), len(due), true
 }
 
 // vainly is one run that saw nothing.

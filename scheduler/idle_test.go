@@ -31,11 +31,19 @@ type house struct {
 	begun     time.Time
 
 	mu     sync.Mutex
-	calls  []string          // "count", "group", "fields", "search", "get", "find", "bulk"
+	calls  []string          // "count", "group", "fields", "search", "get", "find", "bulk", "presence", "presences"
 	types  map[string]string // what it says of fields; "" is not mapped
 	shards int               // that it says to have asked
 	broken error             // instead of saying whether there is something
 	people *people.Map
+	slow   time.Duration // what it takes to say whether there is something
+	asked  []asked
+}
+
+// asked is one request whether there is something, when it came.
+type asked struct {
+	at        time.Time
+	questions []esq.Looking
 }
 
 func newHouse() *house {
@@ -96,9 +104,37 @@ func mapOf(t *testing.T, upn string) *people.Map {
 }
 
 func (y *house) Presence(ctx context.Context, indices []string, q esq.Query) (esq.Presence, esq.Stats, error) {
-	if err := y.note("presence"); err != nil {
+	if err := y.askedFor("presence", esq.Looking{Indices: indices, Query: q}); err != nil {
 		return esq.Presence{}, esq.Stats{Requests: 1}, err
 	}
+	return y.look(ctx, indices, q)
+}
+
+func (y *house) Presences(ctx context.Context, list []esq.Looking) []esq.Seen {
+	err := y.askedFor("presences", list...)
+	seen := make([]esq.Seen, len(list))
+	for i, q := range list {
+		if seen[i].Err = err; err == nil {
+			seen[i].Presence, seen[i].Stats, seen[i].Err = y.look(ctx, q.Indices, q.Query)
+		}
+		seen[i].Stats.Requests = 0
+	}
+	seen[0].Stats.Requests = 1
+	return seen
+}
+
+// askedFor notes a request whether there is something, and takes its time.
+func (y *house) askedFor(call string, list ...esq.Looking) error {
+	err := y.note(call)
+	y.mu.Lock()
+	y.asked = append(y.asked, asked{time.Now(), list})
+	slow := y.slow
+	y.mu.Unlock()
+	time.Sleep(slow)
+	return err
+}
+
+func (y *house) look(ctx context.Context, indices []string, q esq.Query) (esq.Presence, esq.Stats, error) {
 	n, stats, err := y.documents.Count(ctx, indices, q)
 	if found, _ := y.cabinet.Find(ctx, indices, q, 1); len(found) > 0 {
 		n++

@@ -35,15 +35,14 @@ func (s *Scheduler) Once(ctx context.Context) (Summary, error) {
 
 // onceAll gives all rules their turns, until ctx is done.
 func (s *Scheduler) onceAll(ctx, work context.Context, r runner, sum Summary) {
-	places := make(chan struct{}, s.concurrency)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for i := range sum.Rules {
 		wg.Go(func() {
-			if !acquire(ctx, places) {
+			if !acquire(ctx, r.places) {
 				return
 			}
-			defer release(places)
+			defer release(r.places)
 			s.catchUp(work, r, sum.Rules[i].Rule, false, &sum.Rules[i])
 		})
 	}
@@ -110,12 +109,11 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 		}
 		kept <- err == nil
 	}()
-	places := make(chan struct{}, s.concurrency)
 	r := s.holding()
 	s.withGrace(starting, holding, func(work context.Context, wg *sync.WaitGroup) {
 		wg.Go(func() {
 			r.prepare(work)
-			s.tend(starting, work, r, places, wg)
+			s.tend(starting, work, r, wg)
 		})
 		wg.Go(func() { r.storeNowAndThen(starting, work) })
 		if s.heartbeat > 0 {
@@ -138,7 +136,7 @@ func (s *Scheduler) runHolding(ctx context.Context, t tenant, h held) {
 // tend keeps a loop going for each rule until ctx is done. When the rules are
 // exchanged, every loop ends with its run in hand, and the rule's loop under the
 // new set begins after that.
-func (s *Scheduler) tend(ctx, work context.Context, r runner, places chan struct{}, wg *sync.WaitGroup) {
+func (s *Scheduler) tend(ctx, work context.Context, r runner, wg *sync.WaitGroup) {
 	ended := map[string]chan struct{}{} // by rule: closed when its latest loop has ended
 	for ctx.Err() == nil {
 		set, exchanged := s.rules.get()
@@ -151,7 +149,7 @@ func (s *Scheduler) tend(ctx, work context.Context, r runner, places chan struct
 				if before != nil {
 					<-before
 				}
-				s.loop(under, work, r, places, rule)
+				s.loop(under, work, r, rule)
 			})
 		}
 		select {
@@ -170,12 +168,12 @@ const (
 )
 
 // loop runs one rule until ctx is done, each run in the context work.
-func (s *Scheduler) loop(ctx, work context.Context, r runner, places chan struct{}, rule *rules.Rule) {
+func (s *Scheduler) loop(ctx, work context.Context, r runner, rule *rules.Rule) {
 	retry := firstRetry
-	for acquire(ctx, places) {
+	for acquire(ctx, r.places) {
 		var sum RuleSummary
 		next, _, err := r.turn(work, rule, false, &sum)
-		release(places)
+		release(r.places)
 		if err == nil {
 			retry = firstRetry
 		} else {

@@ -26,7 +26,9 @@ type Turn struct {
 	Progress
 	// Due is when the rule fell due; zero if it was not, or its ledger could not
 	// be read.
-	Due          time.Time
+	Due time.Time
+	// Began is when the turn began to look: where it had to wait to ask, when its
+	// question went out.
 	Began, Ended time.Time
 	Runs         int // slices, failed ones too
 	// Err, of the Progress, is why not all that was owed could be covered.

@@ -18,6 +18,8 @@ type runner struct {
 	book   book
 	replay bool
 	held   *holdings // nil: nothing is kept between turns
+	// places has room for the rules that run at once; nil where nothing is held.
+	places chan struct{}
 	// searcher answers for the documents of sources, for all turns; each has one
 	// of its own if nil.
 	searcher esq.Searcher
@@ -53,7 +55,7 @@ func (r runner) turn(ctx context.Context, rule *rules.Rule, last bool, sum *Rule
 	if len(owed)+len(present) == 0 {
 		return sum.Next, false, nil
 	}
-	if report, covered, ok := r.idle(ctx, rule, seen, now, owed, present); ok {
+	if report, covered, ok := r.idle(ctx, t, rule, seen, now, owed, present); ok {
 		r.note(ctx, t, sum, report, covered)
 		sum.Err, sum.Next = nil, nextTurn(rule, covered, now)
 		return sum.Next, false, nil

@@ -180,6 +180,7 @@ func (s *Scheduler) live() runner {
 // whether anything arrived, and nobody else's idea of it.
 func (s *Scheduler) holding() runner {
 	r := s.live()
+	r.places = make(chan struct{}, s.concurrency)
 	if s.asksRules {
 		r.held = newHoldings(s.engine)
 		s.tenure.Store(r.held)
