@@ -43,19 +43,19 @@ func (a *admission) admits(d *document) bool { return reaches(1, a.matchers, d, 
 func (r *sourceReader) read(ix *index, id, text string, fixed bool) (*document, error) {
 	d := &r.doc
 	r.scan = scanner{raw: text, index: ix, shapes: &r.shapes, decoded: r.scan.decoded[:0], fixed: fixed}
-	r.draft = draft{leaves: r.draft.leaves[:0]}
+	r.draft = draft{leaves: r.draft.leaves[:0], at: r.draft.at}
 	err := r.scan.whole(&r.draft)
 	r.body = body{text, view(r.scan.decoded)}
 	*d = document{
 		index: ix, id: id, body: &r.body, arrives: math.MinInt64,
-		record: r.draft.record(&r.shapes, d.at),
+		record: r.draft.record(&r.shapes),
 	}
 	return d, err
 }
 
 // release lets go of the texts of the document that was read last.
 func (r *sourceReader) release() {
-	r.doc, r.body = document{record: record{at: r.doc.at}}, body{}
+	r.doc, r.body = document{}, body{}
 	r.scan = scanner{decoded: r.scan.decoded[:0]}
 }
 

@@ -24,7 +24,7 @@ const (
 func (a *arena) keep(d *document) *document {
 	c := a.doc(*d)
 	c.id, c.body = a.string(d.id), &body{a.string(d.body.source), a.string(d.body.decoded)}
-	c.at = a.copy(d.at)
+	c.at = numbersOf(a.copy(d.at.slice(2 * len(d.shape.fields))))
 	if d.nested != nil {
 		c.nested = new(slices.Clone(*d.nested))
 	}

@@ -238,9 +238,9 @@ type body struct {
 // text returns the text of one of the leaves of a record of the document.
 func (d *document) text(r *record, i int) string {
 	if d.body == nil {
-		return d.index.texts.at(r.at[i])
+		return d.index.texts.at(r.textOf(i))
 	}
-	off, size := int(r.at[2*i]), int(r.at[2*i+1])
+	off, size := int(r.at.at(2*i)), int(r.at.at(2*i+1))
 	if at := off - len(d.body.source); at >= 0 {
 		return d.body.decoded[at:][:size]
 	}

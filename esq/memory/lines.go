@@ -19,7 +19,6 @@ type lineReader struct {
 	doc    document
 	body   body
 	draft  draft
-	at     []uint32
 	shapes shapes
 	text   scanner // of strings with escapes
 }
@@ -64,8 +63,7 @@ func (r *lineReader) judge(e *Engine, c *chunk) verdict {
 	if d.index == nil || d.id == "" {
 		return verdict{}
 	}
-	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes, r.at)
-	r.at = d.at
+	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes)
 	v := verdict{index: d.index, id: d.id, key: r.narrow.hashes.of(d.index.name, d.id), time: noTime, plain: true}
 	if r.tree.of.admits(d) {
 		v.doc = c.hold(d)
@@ -293,10 +291,10 @@ type held struct {
 // hold copies a document of a line, but not its texts, into the chunk.
 func (c *chunk) hold(d *document) *document {
 	from, start := len(c.at), len(c.decoded)
-	c.at = append(c.at, d.at...)
+	c.at = append(c.at, d.at.slice(2*len(d.shape.fields))...)
 	c.decoded = append(c.decoded, d.body.decoded...)
 	c.docs = append(c.docs, held{*d, body{d.body.source, view(c.decoded[start:])}})
 	h := &c.docs[len(c.docs)-1]
-	h.document.body, h.at = &h.body, c.at[from:]
+	h.document.body, h.at = &h.body, numbersOf(c.at[from:])
 	return &h.document
 }

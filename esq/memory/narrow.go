@@ -98,6 +98,7 @@ type narrowing struct {
 	reader  sourceReader // of the one that takes documents in
 	arena   arena
 	texts   texts
+	plain   plainShapes
 	// shape guards, while files are loaded, which indices there are, the names of
 	// fields and their types.
 	shape sync.RWMutex

@@ -1,7 +1,10 @@
 package memory
 
 import (
+	"cmp"
+	"encoding/binary"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,11 +24,75 @@ func (n *narrowing) keep(d *document) *document {
 		return n.keepWhole(d)
 	}
 	kept := document{index: d.index, id: n.texts.at(n.texts.add(d.id)), arrives: d.arrives}
-	kept.shape, kept.at = d.shape, n.arena.copy(d.at[:len(d.shape.fields)])
-	for i, field := range d.shape.fields {
-		kept.at[i] = n.texts.hold(field, d.text(&d.record, i))
-	}
+	kept.shape, kept.at = n.plain.of(d, &n.texts, &n.arena)
 	return n.arena.doc(kept)
+}
+
+// plainShapes are the shapes of plain documents. What texts a document has in
+// fields of which there are few is a part of its shape, as far as there are not too
+// many such shapes.
+type plainShapes struct {
+	known map[string]*shape
+	most  int // of them; 0 for maxPlainShapes
+	key   []byte
+	all   []uint32 // numbers of the leaves' texts
+	own   []uint32 // those that are not of the shape
+}
+
+// maxPlainShapes is so many that others are rare.
+const maxPlainShapes = 1 << 12
+
+// of holds the texts of a document and returns where they are.
+func (s *plainShapes) of(d *document, t *texts, a *arena) (*shape, numbers) {
+	fields := d.shape.fields
+	s.all = slices.Grow(s.all[:0], len(fields))[:len(fields)]
+	for i, field := range slices.Backward(fields) {
+		s.all[i] = t.hold(field, d.text(&d.record, i))
+	}
+	found := s.shape(d.shape, t.few, cmp.Or(s.most, maxPlainShapes))
+	if found == nil {
+		found = s.shape(d.shape, func(fieldID) bool { return false }, math.MaxInt)
+	}
+	s.own = s.own[:0]
+	for i, n := range found.texts {
+		if n >= ownText {
+			s.own = append(s.own, s.all[i])
+		}
+	}
+	return found, numbersOf(a.copy(s.own))
+}
+
+// shape is like another, with the texts in fields of which there are few; nil if
+// it is not known and there are enough.
+func (s *plainShapes) shape(like *shape, few func(fieldID) bool, enough int) *shape {
+	s.key = s.key[:0]
+	for i, field := range like.fields {
+		s.key = append(binary.LittleEndian.AppendUint32(s.key, uint32(field)), byte(like.kinds[i]))
+		if few(field) {
+			s.key = binary.LittleEndian.AppendUint32(append(s.key, 1), s.all[i])
+		} else {
+			s.key = append(s.key, 0)
+		}
+	}
+	if found := s.known[string(s.key)]; found != nil {
+		return found
+	}
+	if len(s.known) >= enough {
+		return nil
+	}
+	made := &shape{fields: like.fields, kinds: like.kinds, texts: make([]uint64, len(like.fields))}
+	own := uint64(ownText)
+	for i, field := range like.fields {
+		if made.texts[i] = uint64(s.all[i]); !few(field) {
+			made.texts[i] = own
+			own++
+		}
+	}
+	if s.known == nil {
+		s.known = map[string]*shape{}
+	}
+	s.known[string(s.key)] = made
+	return made
 }
 
 // keepWhole keeps a document with a source, made of its leaves.
@@ -76,7 +143,7 @@ func (n *names) plainField(path string) plainField {
 // of returns the values of each field, as [esq.Extract] finds them in a source.
 func (ps plainFields) of(d *document) [][]esq.Value {
 	values := make([][]esq.Value, len(ps))
-	all := make([]esq.Value, 0, len(d.at))
+	all := make([]esq.Value, 0, len(d.shape.fields))
 	for i, p := range ps {
 		if !p.known || slices.ContainsFunc(p.where, func(w plainWhere) bool { return !w.holds(d) }) {
 			continue

@@ -125,10 +125,11 @@ func (w *posting) list(d *document, at int) int32 {
 	if d.body != nil {
 		return w.listOf(d.text(&d.record, at))
 	}
-	n, known := w.known[d.at[at]]
+	number := d.textOf(at)
+	n, known := w.known[number]
 	if !known {
 		n = w.listOf(d.text(&d.record, at))
-		w.known[d.at[at]] = n
+		w.known[number] = n
 	}
 	return n
 }

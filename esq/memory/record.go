@@ -3,6 +3,7 @@ package memory
 import (
 	"encoding/binary"
 	"slices"
+	"unsafe"
 )
 
 // leafKind is the JSON type of a leaf.
@@ -30,8 +31,8 @@ type place struct{ off, size uint32 }
 type record struct {
 	shape *shape
 	// at says where the leaves' texts are: the two numbers of each [place], or of a
-	// document without a body, one for [texts].
-	at     []uint32
+	// document without a body, those for [texts] that its shape does not know.
+	at     numbers
 	nested *[]nestedRecord // nil: none
 }
 
@@ -40,10 +41,36 @@ type nestedRecord struct {
 	record
 }
 
+// numbers is as many numbers as whoever has them knows.
+type numbers struct{ first *uint32 }
+
+func numbersOf(all []uint32) numbers { return numbers{unsafe.SliceData(all)} }
+
+func (n numbers) at(i int) uint32 {
+	return *(*uint32)(unsafe.Add(unsafe.Pointer(n.first), uintptr(i)*unsafe.Sizeof(*n.first)))
+}
+
+func (n numbers) slice(many int) []uint32 { return unsafe.Slice(n.first, many) }
+
 // shape is which leaves a record has. Few shapes serve many records.
 type shape struct {
 	fields []fieldID // of each leaf, ascending
 	kinds  []leafKind
+	// texts says of each leaf of a document without a body which text it has: that
+	// of a number, which all documents of the shape have, or from ownText on, that of
+	// one of the document's own numbers.
+	texts []uint64
+}
+
+const ownText = 1 << 32
+
+// textOf is the number of the text of a leaf of a document without a body.
+func (r *record) textOf(i int) uint32 {
+	n := r.shape.texts[i]
+	if n < ownText {
+		return uint32(n)
+	}
+	return r.at.at(int(n - ownText))
 }
 
 // of returns between which places the leaves of a field are.
@@ -70,18 +97,20 @@ func (r *record) of(id fieldID) (from, to int) {
 type draft struct {
 	leaves []leaf
 	nested []nestedRecord
+	at     []uint32 // of the record that was made last
 }
 
-// record makes a record of d, with the places written over buffer.
-func (d *draft) record(known *shapes, buffer []uint32) record {
+// record makes a record of d, over the one that was made of it before.
+func (d *draft) record(known *shapes) record {
 	byField := func(a, b leaf) int { return int(a.field) - int(b.field) }
 	if !slices.IsSortedFunc(d.leaves, byField) {
 		slices.SortStableFunc(d.leaves, byField)
 	}
-	r := record{shape: known.of(d.leaves), at: slices.Grow(buffer[:0], 2*len(d.leaves))}
+	d.at = slices.Grow(d.at[:0], 2*len(d.leaves))
 	for _, l := range d.leaves {
-		r.at = append(r.at, l.off, l.size)
+		d.at = append(d.at, l.off, l.size)
 	}
+	r := record{shape: known.of(d.leaves), at: numbersOf(d.at)}
 	if len(d.nested) > 0 {
 		r.nested = &d.nested
 	}

@@ -34,7 +34,7 @@ func scan(raw string, ix *index) (record, string, error) {
 	if err := s.whole(&d); err != nil {
 		return record{}, "", err
 	}
-	return d.record(&ix.shapes, nil), string(s.decoded), nil
+	return d.record(&ix.shapes), string(s.decoded), nil
 }
 
 // whole reads all of raw.
@@ -183,7 +183,7 @@ func (s *scanner) inner(rec *draft, at *name, flat bool, depth int) error {
 		if err := s.object(&element, at, false, depth); err != nil {
 			return err
 		}
-		rec.nested = append(rec.nested, nestedRecord{at.id, element.record(s.shapes, nil)})
+		rec.nested = append(rec.nested, nestedRecord{at.id, element.record(s.shapes)})
 		return nil
 	}
 	return s.object(rec, at, false, depth)

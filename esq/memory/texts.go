@@ -1,9 +1,13 @@
 package memory
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // texts holds the texts of many documents' leaves in large pieces, each after
-// its length. A text that comes again in a field is there once, unless most texts
+// its length, or where it is the end of what was held before it, as a file's name
+// is of its path, only the length. A text that comes again in a field is there once, unless most texts
 // of the field differ.
 type texts struct {
 	pieces [][]byte
@@ -30,6 +34,12 @@ const recents = 4
 // enough is how many texts tell whether a field's texts repeat.
 const enough = 1 << 12
 
+// fewTexts is how many texts of a field are few.
+const fewTexts = 8
+
+// few reports whether a field has had few texts so far.
+func (t *texts) few(field fieldID) bool { return t.fields[field].fresh <= fewTexts }
+
 // at returns a text by the number that it was given.
 func (t *texts) at(n uint32) string {
 	p := t.pieces[n>>pieceBits][n&(1<<pieceBits-1):]
@@ -37,8 +47,16 @@ func (t *texts) at(n uint32) string {
 		return view(p[1 : 1+size])
 	}
 	size, from := binary.Uvarint(p)
+	if from == tailMark {
+		end := int(n & (1<<pieceBits - 1))
+		return view(t.pieces[n>>pieceBits][end-int(size) : end])
+	}
 	return view(p[from : from+int(size)])
 }
+
+// tailMark is how many bytes the length of a text has that is not there, but is
+// the end of what stands before it: one more than any other length.
+const tailMark = 3
 
 // room reports whether texts with so many bytes can be held.
 func (t *texts) room(size int) bool { return size <= longText && len(t.pieces) < maxPieces }
@@ -81,6 +99,10 @@ func (t *texts) add(text string) uint32 {
 	}
 	p := t.pieces[last]
 	n := uint32(last<<pieceBits + len(p))
+	if size := len(text); size > tailMark && bytes.HasSuffix(p, []byte(text)) {
+		t.pieces[last] = append(p, byte(size)|0x80, byte(size>>7)|0x80, 0)
+		return n
+	}
 	t.pieces[last] = append(binary.AppendUvarint(p, uint64(len(text))), text...)
 	return n
 }
