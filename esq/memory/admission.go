@@ -1,7 +1,5 @@
 package memory
 
-import "math"
-
 // sourceReader reads reduced sources, one after the other, and decides which of
 // the documents are kept. Its buffers serve the next document.
 type sourceReader struct {
@@ -45,9 +43,9 @@ func (r *sourceReader) read(ix *index, id, text string, fixed bool) (*document, 
 	r.scan = scanner{raw: text, index: ix, shapes: &r.shapes, decoded: r.scan.decoded[:0], fixed: fixed}
 	r.draft = draft{leaves: r.draft.leaves[:0], at: r.draft.at}
 	err := r.scan.whole(&r.draft)
-	r.body = body{text, view(r.scan.decoded)}
+	r.body = body{id, text, view(r.scan.decoded), true}
 	*d = document{
-		index: ix, id: id, body: &r.body, arrives: math.MinInt64,
+		index: ix, body: &r.body,
 		record: r.draft.record(&r.shapes),
 	}
 	return d, err
@@ -82,16 +80,15 @@ func (r *sourceReader) judge(e *Engine, h hit, a *arena) verdict {
 	if err != nil {
 		return verdict{}
 	}
-	return r.verdict(e, d, r.narrow.hashes.of(ix.name, d.id), a)
+	return r.verdict(e, d, r.narrow.hashes.of(ix.name, d.id()), a)
 }
 
 // verdict decides about the document that was read, of an index whose admission
 // is current. One that is kept is copied into an arena.
 func (r *sourceReader) verdict(e *Engine, d *document, key identity, a *arena) verdict {
-	v := verdict{index: d.index, id: d.id, key: key, time: noTime}
+	v := verdict{index: d.index, id: d.id(), key: key, time: noTime}
 	if d.index.admission.admits(d) {
 		v.doc = a.keep(d)
-		v.doc.arrives = e.arrival(v.doc)
 	} else if ms, ok := d.timeAt(r.narrow.timestamp); ok {
 		v.time = ms
 	}

@@ -23,7 +23,7 @@ const (
 // keep returns a document that is like d and shares nothing with it.
 func (a *arena) keep(d *document) *document {
 	c := a.doc(*d)
-	c.id, c.body = a.string(d.id), &body{a.string(d.body.source), a.string(d.body.decoded)}
+	c.body = &body{a.string(d.body.id), a.string(d.body.source), a.string(d.body.decoded), d.body.loaded}
 	c.at = numbersOf(a.copy(d.at.slice(2 * len(d.shape.fields))))
 	if d.nested != nil {
 		c.nested = new(slices.Clone(*d.nested))

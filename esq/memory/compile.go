@@ -389,5 +389,5 @@ func ids(values []string) matcher {
 	for _, v := range values {
 		wanted[v] = true
 	}
-	return func(d *document, _ *record) bool { return wanted[d.id] }
+	return func(d *document, _ *record) bool { return wanted[d.id()] }
 }

@@ -50,9 +50,17 @@ func New(o Options) *Engine {
 		o.Mapping = ECS()
 	}
 	return &Engine{
-		now: o.Now, ingest: o.Ingest, types: o.Mapping.types(),
+		now: o.Now, ingest: arriving(o.Ingest), types: o.Mapping.types(),
 		names: newNames(), indices: map[string]*index{},
 	}
+}
+
+// arriving are the fields that say when a document arrives.
+func arriving(ingest []string) []string {
+	if len(ingest) == 0 {
+		return nil
+	}
+	return append(slices.Clip(ingest), timestamp)
 }
 
 // index returns an index by name and creates it if it is not there. The caller
@@ -61,26 +69,13 @@ func (e *Engine) index(name string) *index {
 	ix := e.indices[name]
 	if ix == nil {
 		ix = newIndex(name, e.names, e.types)
+		ix.ingest = e.ingest
 		if e.narrow != nil {
 			ix.lasting, ix.texts = e.narrow.lasting, &e.narrow.texts
 		}
 		e.indices[name] = ix
 	}
 	return ix
-}
-
-// arrival returns when a loaded document reaches its index, in milliseconds;
-// documents that are never hidden did so long ago.
-func (e *Engine) arrival(d *document) int64 {
-	if len(e.ingest) == 0 {
-		return math.MinInt64
-	}
-	for _, f := range append(slices.Clip(e.ingest), timestamp) {
-		if ms, why := d.time(f); why == "" {
-			return ms
-		}
-	}
-	return math.MinInt64
 }
 
 // timestamp is the field that says when an event happened.

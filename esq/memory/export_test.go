@@ -18,8 +18,8 @@ func (e *Engine) Plainly(index string, q esq.Query) ([]string, error) {
 	}
 	ids := []string{}
 	for _, d := range ix.docs {
-		if d.arrives <= e.now().UnixMilli() && m(d, &d.record) {
-			ids = append(ids, d.id)
+		if (!d.loaded() || ix.arrival(d) <= e.now().UnixMilli()) && m(d, &d.record) {
+			ids = append(ids, d.id())
 		}
 	}
 	slices.Sort(ids)

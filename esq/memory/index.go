@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -109,6 +108,7 @@ type index struct {
 
 	admission *admission // of a narrowed engine; nil until there is a document
 
+	ingest  []string        // fields that say when a loaded document arrives; none: it is there
 	lasting map[string]bool // conditions that will be asked again and again
 	texts   *texts          // of documents whose source was not kept
 	shapes  shapes          // of documents that came whole
@@ -151,7 +151,7 @@ func (ix *index) put(id, source string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{index: ix, id: id, body: &body{source, decoded}, record: rec, arrives: math.MinInt64}
+	d := &document{index: ix, body: &body{id: id, source: source, decoded: decoded}, record: rec}
 	ix.place(d)
 	return d, nil
 }
@@ -163,7 +163,7 @@ func (ix *index) named(id string) *document {
 	if ix.byID == nil {
 		ix.byID = make(map[string]*document, len(ix.docs))
 		for _, d := range ix.docs {
-			ix.byID[d.id] = d
+			ix.byID[d.id()] = d
 		}
 	}
 	return ix.byID[id]
@@ -171,7 +171,7 @@ func (ix *index) named(id string) *document {
 
 // place writes a document that has been read, over the one with the same id.
 func (ix *index) place(d *document) {
-	old := ix.named(d.id)
+	old := ix.named(d.id())
 	if old == nil {
 		ix.add(d)
 		return
@@ -180,7 +180,7 @@ func (ix *index) place(d *document) {
 	ix.seq++
 	d.place = old.place
 	ix.docs[d.place] = d
-	ix.byID[d.id] = d
+	ix.byID[d.id()] = d
 	ix.changed()
 }
 
@@ -188,10 +188,10 @@ func (ix *index) place(d *document) {
 func (ix *index) add(d *document) {
 	d.seq = ix.seq
 	ix.seq++
-	d.place = len(ix.docs)
+	d.place = int32(len(ix.docs))
 	ix.docs = append(ix.docs, d)
 	if ix.byID != nil {
-		ix.byID[d.id] = d
+		ix.byID[d.id()] = d
 	}
 	ix.changed()
 }
@@ -211,7 +211,7 @@ func (ix *index) take(d *document) esq.Outcome {
 	ix.docs[d.place] = ix.docs[end]
 	ix.docs[d.place].place = d.place
 	ix.docs = slices.Delete(ix.docs, end, end+1)
-	delete(ix.byID, d.id)
+	delete(ix.byID, d.id())
 	ix.changed()
 	ix.seq++
 	return esq.Outcome{Status: http.StatusOK, SeqNo: ix.seq - 1, PrimaryTerm: primaryTerm}
@@ -221,19 +221,30 @@ func (ix *index) take(d *document) esq.Outcome {
 // But for its place, it never changes once it is written.
 type document struct {
 	record
-	index   *index
-	id      string
-	body    *body // nil if nothing but the leaves was kept
-	place   int   // in index.docs; only who writes changes it
-	seq     int64
-	arrives int64 // milliseconds: before that, searches do not see it
+	index *index
+	body  *body // nil if nothing but the leaves and the id was kept
+	seq   int64
+	place int32  // in index.docs; only who writes changes it
+	named uint32 // the number of the id's text, without a body
 }
 
 // body is what a document was read from.
 type body struct {
+	id      string
 	source  string
 	decoded string // texts of strings that are written with escapes
+	loaded  bool   // from a file: it arrives when it says
 }
+
+func (d *document) id() string {
+	if d.body == nil {
+		return d.index.texts.at(d.named)
+	}
+	return d.body.id
+}
+
+// loaded reports whether the document is from a file.
+func (d *document) loaded() bool { return d.body == nil || d.body.loaded }
 
 // text returns the text of one of the leaves of a record of the document.
 func (d *document) text(r *record, i int) string {
@@ -282,7 +293,7 @@ func (d *document) time(field string) (ms int64, why string) {
 
 func (d *document) whole() esq.Document {
 	return esq.Document{
-		Ref: esq.Ref{Index: d.index.name, ID: d.id}, Found: true,
+		Ref: esq.Ref{Index: d.index.name, ID: d.id()}, Found: true,
 		SeqNo: d.seq, PrimaryTerm: primaryTerm, Source: d.json(),
 	}
 }

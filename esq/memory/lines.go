@@ -1,9 +1,6 @@
 package memory
 
-import (
-	"bytes"
-	"math"
-)
+import "bytes"
 
 // lineReader reads search hits, and the pairs of lines of _bulk requests, in one
 // pass: it notes the wanted leaves as it
@@ -41,7 +38,7 @@ func (r *lineReader) read(e *Engine, line []byte, c *chunk) verdict {
 // source reads the line after an action, as read does.
 func (r *lineReader) source(e *Engine, a action, line []byte, c *chunk) verdict {
 	r.begin(line)
-	r.doc.id = view(a.id)
+	r.body.id = view(a.id)
 	if a.index == nil || !r.of(e, a.index) || !r.open('{') || !r.object(r.tree.root, 0) || r.pos != len(line) {
 		return verdict{}
 	}
@@ -51,8 +48,8 @@ func (r *lineReader) source(e *Engine, a action, line []byte, c *chunk) verdict 
 func (r *lineReader) begin(line []byte) {
 	r.in, r.pos = line, 0
 	r.line++
-	r.body.source = view(line)
-	r.doc = document{body: &r.body, arrives: math.MinInt64}
+	r.body = body{source: view(line), loaded: true}
+	r.doc = document{body: &r.body}
 	r.draft.leaves = r.draft.leaves[:0]
 	r.text = scanner{raw: r.body.source, decoded: r.text.decoded[:0]}
 }
@@ -60,14 +57,13 @@ func (r *lineReader) begin(line []byte) {
 // judge decides about the document that was read.
 func (r *lineReader) judge(e *Engine, c *chunk) verdict {
 	d := &r.doc
-	if d.index == nil || d.id == "" {
+	if d.index == nil || r.body.id == "" {
 		return verdict{}
 	}
 	r.body.decoded, d.record = view(r.text.decoded), r.draft.record(&r.shapes)
-	v := verdict{index: d.index, id: d.id, key: r.narrow.hashes.of(d.index.name, d.id), time: noTime, plain: true}
+	v := verdict{index: d.index, id: r.body.id, key: r.narrow.hashes.of(d.index.name, r.body.id), time: noTime, plain: true}
 	if r.tree.of.admits(d) {
 		v.doc = c.hold(d)
-		v.doc.arrives = e.arrival(v.doc)
 	} else if ms, ok := d.timeAt(r.narrow.timestamp); ok {
 		v.time = ms
 	}
@@ -90,8 +86,8 @@ func (r *lineReader) whole(e *Engine) bool {
 			ok = r.doc.index == nil && r.index(e)
 		case "_id":
 			var id []byte
-			ok = r.doc.id == "" && r.name(&id)
-			r.doc.id = view(id)
+			ok = r.body.id == "" && r.name(&id)
+			r.body.id = view(id)
 		case "_source":
 			ok = !read && r.doc.index != nil && r.take('{') && r.object(r.tree.root, 0)
 			read = true
@@ -293,8 +289,9 @@ func (c *chunk) hold(d *document) *document {
 	from, start := len(c.at), len(c.decoded)
 	c.at = append(c.at, d.at.slice(2*len(d.shape.fields))...)
 	c.decoded = append(c.decoded, d.body.decoded...)
-	c.docs = append(c.docs, held{*d, body{d.body.source, view(c.decoded[start:])}})
+	c.docs = append(c.docs, held{*d, *d.body})
 	h := &c.docs[len(c.docs)-1]
+	h.body.decoded = view(c.decoded[start:])
 	h.document.body, h.at = &h.body, numbersOf(c.at[from:])
 	return &h.document
 }

@@ -248,7 +248,7 @@ func (l *loader) put(t target, source string) error {
 	if err != nil {
 		return fmt.Errorf("the document is %w", err)
 	}
-	d.arrives = l.engine.arrival(d)
+	d.body.loaded = true
 	l.stats.Documents++
 	if there {
 		l.stats.Replaced++

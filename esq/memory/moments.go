@@ -1,6 +1,9 @@
 package memory
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // moments is what all documents of an index have in one date field, by their
 // places: read once, so that nobody who asks for a time has to find and parse it.
@@ -23,6 +26,11 @@ func (m *moments) at(place int32) (ms int64, ok bool) {
 func (ix *index) moments(field string) *moments {
 	ix.reading.Lock()
 	defer ix.reading.Unlock()
+	return ix.read(field)
+}
+
+// read is moments for who holds ix.reading.
+func (ix *index) read(field string) *moments {
 	m := ix.dated[field]
 	if m == nil {
 		m = newMoments(ix, field)
@@ -62,15 +70,58 @@ func (m *moments) read(docs []*document, from int32, id fieldID) (several bool) 
 	return several
 }
 
-// arrivals returns when the documents became visible, by their places.
+// arrival returns when a loaded document reaches its index, in milliseconds;
+// documents that are never hidden did so long ago.
+func (ix *index) arrival(d *document) int64 {
+	for _, f := range ix.ingest {
+		if ms, why := d.time(f); why == "" {
+			return ms
+		}
+	}
+	return math.MinInt64
+}
+
+// arrivals returns when the documents became visible, by their places. It must not
+// be changed.
 func (ix *index) arrivals() []int64 {
 	ix.reading.Lock()
 	defer ix.reading.Unlock()
 	if len(ix.arrived) != len(ix.docs) {
-		ix.arrived = make([]int64, len(ix.docs))
-		for i, d := range ix.docs {
-			ix.arrived[i] = d.arrives
-		}
+		ix.arrived = ix.readArrivals()
 	}
 	return ix.arrived
+}
+
+func (ix *index) readArrivals() []int64 {
+	var fields []*moments
+	for _, f := range ix.ingest {
+		fields = append(fields, ix.read(f))
+	}
+	if len(fields) > 0 && ix.arriveAt(fields[0]) {
+		return fields[0].ms
+	}
+	all := make([]int64, len(ix.docs))
+	for i, d := range ix.docs {
+		all[i] = math.MinInt64
+		if !d.loaded() {
+			continue
+		}
+		for _, m := range fields {
+			if ms, ok := m.at(int32(i)); ok {
+				all[i] = ms
+				break
+			}
+		}
+	}
+	return all
+}
+
+// arriveAt reports whether all documents arrive at the times they have in a field.
+func (ix *index) arriveAt(m *moments) bool {
+	for i, d := range ix.docs {
+		if !d.loaded() || !m.known.has(int32(i)) {
+			return false
+		}
+	}
+	return true
 }

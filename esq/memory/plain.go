@@ -16,14 +16,14 @@ import (
 
 // keep returns a document like d, which still has its texts in a line.
 func (n *narrowing) keep(d *document) *document {
-	size := len(d.id)
+	size := len(d.id())
 	for i := range d.shape.fields {
 		size += len(d.text(&d.record, i))
 	}
 	if !n.texts.room(size) {
 		return n.keepWhole(d)
 	}
-	kept := document{index: d.index, id: n.texts.at(n.texts.add(d.id)), arrives: d.arrives}
+	kept := document{index: d.index, named: n.texts.add(d.id())}
 	kept.shape, kept.at = n.plain.of(d, &n.texts, &n.arena)
 	return n.arena.doc(kept)
 }
@@ -97,11 +97,10 @@ func (s *plainShapes) shape(like *shape, few func(fieldID) bool, enough int) *sh
 
 // keepWhole keeps a document with a source, made of its leaves.
 func (n *narrowing) keepWhole(d *document) *document {
-	whole, err := n.reader.read(d.index, d.id, string(d.rebuilt()), true)
+	whole, err := n.reader.read(d.index, d.id(), string(d.rebuilt()), true)
 	if err != nil {
 		panic(err) // all of it has been read before
 	}
-	whole.arrives = d.arrives
 	return n.arena.keep(whole)
 }
 

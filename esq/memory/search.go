@@ -86,9 +86,12 @@ const patience = 4096
 
 // noteBroken counts the documents that have no place in the order of time.
 func noteBroken(stats *esq.Stats, t *timeline, now int64) {
-	n := 0
+	if len(t.broken) == 0 {
+		return
+	}
+	arrivals, n := t.index.arrivals(), 0
 	for _, b := range t.broken {
-		if b.doc.arrives > now {
+		if arrivals[b.place] > now {
 			continue
 		}
 		if n++; n <= brokenSample {
@@ -146,7 +149,7 @@ func (e *Engine) Search(ctx context.Context, s esq.Search, yield func(esq.Hit) e
 	plain := e.names.plain(s.Fields)
 	e.mu.RUnlock()
 	for _, f := range all {
-		hit := esq.Hit{Index: f.doc.index.name, ID: f.doc.id}
+		hit := esq.Hit{Index: f.doc.index.name, ID: f.doc.id()}
 		if s.Known == nil || !s.Known(hit.Index, hit.ID) {
 			if hit.Values, err = f.doc.values(s.Fields, plain); err != nil {
 				return stats, err
@@ -168,7 +171,7 @@ func compareFound(a, b found) int {
 		return 1
 	}
 	return cmp.Or(cmp.Compare(a.ms, b.ms),
-		strings.Compare(a.doc.index.name, b.doc.index.name), strings.Compare(a.doc.id, b.doc.id))
+		strings.Compare(a.doc.index.name, b.doc.index.name), strings.Compare(a.doc.id(), b.doc.id()))
 }
 
 // values are those of each field; plain reads them of plain documents.

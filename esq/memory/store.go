@@ -19,7 +19,7 @@ func (e *Engine) Get(ctx context.Context, refs []esq.Ref) ([]esq.Document, error
 	for i, ref := range refs {
 		docs[i].Ref = ref
 		if ix := e.indices[ref.Index]; ix != nil {
-			if d := ix.named(ref.ID); d != nil && d.arrives <= now {
+			if d := ix.named(ref.ID); d != nil && (!d.loaded() || ix.arrival(d) <= now) {
 				docs[i] = d.whole()
 			}
 		}

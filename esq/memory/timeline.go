@@ -26,8 +26,8 @@ type timeline struct {
 }
 
 type brokenDocument struct {
-	doc *document
-	why string
+	place int32
+	why   string
 }
 
 // by returns all documents in the order of a date field, then of their ids.
@@ -46,7 +46,7 @@ func (ix *index) inOrder(field string) *timeline {
 	for _, p := range t.places[t.dated:] {
 		d := ix.docs[p]
 		_, why := d.time(field)
-		t.broken = append(t.broken, brokenDocument{d, ix.name + "/" + d.id + ": " + why})
+		t.broken = append(t.broken, brokenDocument{p, ix.name + "/" + d.id() + ": " + why})
 	}
 	ix.sorted[field] = t
 	return t
@@ -67,7 +67,7 @@ func newTimeline(ix *index, m *moments) *timeline {
 		t.places = append(t.places, p)
 		t.punctual = t.punctual && arrivals[p] == ms
 	}
-	byID := func(a, b int32) int { return strings.Compare(ix.docs[a].id, ix.docs[b].id) }
+	byID := func(a, b int32) int { return strings.Compare(ix.docs[a].id(), ix.docs[b].id()) }
 	byTime := func(a, b int32) int {
 		if x, y := m.ms[a], m.ms[b]; x != y {
 			return cmp.Compare(x, y)
