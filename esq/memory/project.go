@@ -103,7 +103,12 @@ func (p *projector) action(line []byte) (a action, ok bool) {
 			return action{}, false
 		}
 	}
-	if !p.take('}') || !p.take('}') || p.pos != len(p.in) {
+	for range 2 { // what the action says ends, and the line
+		if !p.take('}') {
+			return action{}, false
+		}
+	}
+	if p.pos != len(p.in) {
 		return action{}, false
 	}
 	return a, true

@@ -35,7 +35,7 @@ const recents = 4
 const enough = 1 << 12
 
 // fewTexts is how many texts of a field are few.
-const fewTexts = 8
+const fewTexts = 16
 
 // few reports whether a field has had few texts so far.
 func (t *texts) few(field fieldID) bool { return t.fields[field].fresh <= fewTexts }
@@ -47,9 +47,12 @@ func (t *texts) at(n uint32) string {
 		return view(p[1 : 1+size])
 	}
 	size, from := binary.Uvarint(p)
-	if from == tailMark {
+	switch {
+	case from == tailMark:
 		end := int(n & (1<<pieceBits - 1))
 		return view(t.pieces[n>>pieceBits][end-int(size) : end])
+	case size < 0x80: // which would be one byte, were it a length
+		return unpackStamp(int(size), p[from:])
 	}
 	return view(p[from : from+int(size)])
 }
@@ -68,7 +71,7 @@ func (t *texts) hold(field fieldID, text string) uint32 {
 	}
 	f := &t.fields[field]
 	if f.varied {
-		return t.add(text)
+		return t.addVaried(text)
 	}
 	f.seen++
 	for _, n := range f.recent[:min(f.next, recents)] {
@@ -90,13 +93,31 @@ func (t *texts) hold(field fieldID, text string) uint32 {
 	return n
 }
 
-// add appends a text.
-func (t *texts) add(text string) uint32 {
+// addVaried appends a text of a field of which few texts are asked for often: to
+// unpack a time costs an allocation.
+func (t *texts) addVaried(text string) uint32 {
+	last := t.fitting(text)
+	p := t.pieces[last]
+	if packed, ok := packStamp(p, text); ok {
+		t.pieces[last] = packed
+		return uint32(last<<pieceBits + len(p))
+	}
+	return t.add(text)
+}
+
+// fitting is the piece that a text fits in.
+func (t *texts) fitting(text string) int {
 	last := len(t.pieces) - 1
 	if last < 0 || len(t.pieces[last])+binary.MaxVarintLen32+len(text) > 1<<pieceBits {
 		t.pieces = append(t.pieces, make([]byte, 0, 1<<pieceBits))
 		last++
 	}
+	return last
+}
+
+// add appends a text.
+func (t *texts) add(text string) uint32 {
+	last := t.fitting(text)
 	p := t.pieces[last]
 	n := uint32(last<<pieceBits + len(p))
 	if size := len(text); size > tailMark && bytes.HasSuffix(p, []byte(text)) {

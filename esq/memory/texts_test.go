@@ -24,7 +24,10 @@ func TestTexts(t *testing.T) {
 					text = last[rapid.IntRange(0, len(last)).Draw(t, "from"):]
 				}
 			}
-			n := all.add(text)
+			if rapid.IntRange(0, 2).Draw(t, "time") == 0 {
+				text = rapid.StringMatching(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?[Z:x]`).Draw(t, "stamp")
+			}
+			n := all.addVaried(text)
 			if rapid.Bool().Draw(t, "in a field") {
 				n = all.hold(fieldID(rapid.IntRange(0, 2).Draw(t, "field")), text)
 			}
@@ -36,6 +39,16 @@ func TestTexts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Of a time the digits are held.
+func TestTextsPackTimes(t *testing.T) {
+	for text, want := range map[string]int{"2026-03-01T00:00:00Z": 8, "2026-03-01T00:00:00.123Z": 10, "9999-99-99T99:99:99.999Z": 10, "2026-03-01T00:00:00": 20, "2026-03-01 00:00:00Z": 21} {
+		var all texts
+		if n := all.addVaried(text); all.at(n) != text || len(all.pieces[0]) != want {
+			t.Errorf("%q takes %d bytes, want %d, and became %q", text, len(all.pieces[0]), want, all.at(n))
+		}
+	}
 }
 
 // What stands before a text in full need not be held again.
