@@ -88,22 +88,6 @@ func (h History) last() int {
 	return version
 }
 
-// returned reports whether the last version of the rules ran before another
-// one, too.
-func (h History) returned() bool {
-	last, first, other := h.last(), ms(-1), ms(-1) // when it first ran, and the others last began
-	for _, p := range h.Processes {
-		for _, r := range p.versions() {
-			if r.Version != last {
-				other = max(other, r.At)
-			} else if first < 0 || r.At < first {
-				first = r.At
-			}
-		}
-	}
-	return first >= 0 && first < other
-}
-
 // Document is one event and its way into the index.
 type Document struct {
 	ID         string

@@ -164,7 +164,7 @@ func (r *ruling) compareOne(id string, want, least json.RawMessage) {
 		r.expected-- // all of it had arrived before coverage began
 	case !found:
 		r.wrong(&r.missing, "missing: alert %s of %s", id, r.w.brief(want))
-	case r.mixed() && r.w.mark(there.Source).Fingerprint != r.rule.Fingerprint:
+	case r.h.redefined() && r.overruled(there):
 		r.expected-- // the other meaning had the last word
 	case !r.agrees(there.Source, want, least) && !r.cut(id, before):
 		r.wrong(&r.differs, "different: alert %s of %s, stored is that of %s:\n%s", id, r.w.brief(want), r.w.brief(there.Source),
@@ -172,11 +172,13 @@ func (r *ruling) compareOne(id string, want, least json.RawMessage) {
 	}
 }
 
-// mixed reports whether a scheduler with another meaning of the rule may still
-// have run when the last one was there, or ran for a while: when the rule is as
-// it was before, what is covered is not searched again.
-func (r *ruling) mixed() bool {
-	return r.h.redefined() && (r.h.returned() || r.h.some(func(p Process) bool { return p.Loop && p.runs(func(v int) bool { return v != r.h.last() }) }))
+// overruled reports whether a stored alert is that of another version of the
+// rule, which wrote it when the last version had begun: of two versions that run
+// at once, or one after the other and back, whichever comes last has the last
+// word, and what is covered is not searched again.
+func (r *ruling) overruled(d esq.Document) bool {
+	begun, there := r.w.begun["ledger-"+r.rule.ID+"-"+r.rule.Fingerprint]
+	return there && r.w.mark(d.Source).Fingerprint != r.rule.Fingerprint && r.w.written[d.Ref] > begun
 }
 
 // agrees reports whether a stored alert says what it should: everything, or at

@@ -14,7 +14,7 @@ import (
 
 // watchesOf says what is looked at whenever something is written.
 func watchesOf(h History, all map[string]*subject) []watch {
-	list := []watch{keepsCoverage(h), keepsRecords(h), keepsTickets, keepsLease, countsLate}
+	list := []watch{keepsCoverage(h), keepsRecords(h), keepsTickets, keepsLease, countsLate, ordersWrites}
 	if !h.jumping() && !h.redefined() && slices.Contains(h.names(), "pair") {
 		list = append(list, claims(h, all["pair"]))
 	}
@@ -235,6 +235,18 @@ func (w *world) ruleOf(raw json.RawMessage) string {
 	}
 	id, _ := w.decode(raw)["rule.id"].(string)
 	return id
+}
+
+// ordersWrites notes when each ledger began and when a scheduler last wrote each
+// alert, as numbers of writes: a history may do it all in a millisecond.
+func ordersWrites(w *world, op esq.Write, before esq.Document) {
+	switch {
+	case w.writer == nil: // an analyst
+	case strings.HasPrefix(op.ID, "ledger-") && !before.Found:
+		w.begun[op.ID] = w.store.writes
+	case w.isAlert(op.Ref):
+		w.written[op.Ref] = w.store.writes
+	}
 }
 
 // claims checks, whenever progress is written, that the alerts of every pair

@@ -45,8 +45,10 @@ type world struct {
 	writer     *call            // that is carried out; nil if an analyst is at work
 	wrong      []string         // what must never happen and did
 	watches    []watch
-	leases     []tenancy     // as they were written
-	ahead      map[string]ms // by ledger: until when it claimed first what is still to come
+	leases     []tenancy       // as they were written
+	begun      map[string]int  // by ledger: how many writes there were when it began
+	written    map[esq.Ref]int // by alert: how many there were when a scheduler wrote it last
+	ahead      map[string]ms   // by ledger: until when it claimed first what is still to come
 	// unnoticed are the ledgers of which the time that they claimed before it
 	// came has passed, and no clock told the right time meanwhile.
 	unnoticed map[string]bool
@@ -57,7 +59,7 @@ type watch func(w *world, op esq.Write, before esq.Document)
 
 func newWorld(t testing.TB, all map[string]*subject, h History) *world {
 	w := &world{
-		t: t, now: math.MinInt64, ahead: map[string]ms{}, unnoticed: map[string]bool{}, late: map[string]int64{},
+		t: t, now: math.MinInt64, ahead: map[string]ms{}, begun: map[string]int{}, written: map[esq.Ref]int{}, unnoticed: map[string]bool{}, late: map[string]int64{},
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
 		store: newStore(), analyst: map[string]object{}, triaged: map[string][]mappings.Action{}, told: map[string][]mappings.Notification{}, removed: map[string]string{}, remembered: map[string]string{},
 		retention: h.Retention, forgotten: map[string]bool{},
