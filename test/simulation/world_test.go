@@ -39,6 +39,7 @@ type world struct {
 	remembered map[string]string
 	retention  ms
 	forgotten  map[string]bool  // alerts of which a scheduler deleted what was noted
+	retired    map[string]bool  // of these, those whose rule it did not know
 	late       map[string]int64 // by rule: documents that run records call late
 	tooLate    bool             // some document is later than lateness
 	oldest     ms               // when the oldest work in hand began
@@ -62,7 +63,7 @@ func newWorld(t testing.TB, all map[string]*subject, h History) *world {
 		t: t, now: math.MinInt64, ahead: map[string]ms{}, begun: map[string]int{}, written: map[esq.Ref]int{}, unnoticed: map[string]bool{}, late: map[string]int64{},
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
 		store: newStore(), analyst: map[string]object{}, triaged: map[string][]mappings.Action{}, told: map[string][]mappings.Notification{}, removed: map[string]string{}, remembered: map[string]string{},
-		retention: h.Retention, forgotten: map[string]bool{},
+		retention: h.Retention, forgotten: map[string]bool{}, retired: map[string]bool{},
 	}
 	for _, name := range h.names() {
 		w.subjects = append(w.subjects, all[name])
@@ -144,7 +145,7 @@ func (w *world) write(ops []esq.Write, refresh bool) []esq.Outcome {
 		if outcomes[i].Err != nil {
 			continue
 		}
-		w.note(op)
+		w.note(op, before[i])
 		if op.Delete {
 			continue
 		}
@@ -169,7 +170,7 @@ func (w *world) isAlert(r esq.Ref) bool {
 
 // comesBack checks that an alert that an analyst deleted says something new.
 func (w *world) comesBack(op esq.Write) {
-	if w.forgotten[op.ID] && w.tooLate {
+	if w.forgotten[op.ID] && (w.tooLate || w.retired[op.ID]) {
 		return // what comes too late has old time looked at after it was forgotten
 	}
 	if chain := w.chain(op.Source); w.removed[op.ID] == chain && w.remembered[op.ID] == chain {
@@ -177,12 +178,13 @@ func (w *world) comesBack(op esq.Write) {
 	}
 }
 
-// note sees that the evidence of an alert is noted.
-func (w *world) note(op esq.Write) {
+// note sees that the evidence of an alert is noted, or was and is forgotten.
+func (w *world) note(op esq.Write, before esq.Document) {
 	id, noted := strings.CutPrefix(op.ID, "alert-")
 	noted = noted && op.Index == (mappings.Names{}).State()
 	if op.Delete {
 		w.forgotten[id] = noted
+		w.retired[id] = noted && w.writer != nil && slices.Contains(w.writer.process.Without, w.ruleOf(before.Source))
 		if !noted && !strings.HasPrefix(op.Index, mappings.Names{}.Runs()) {
 			w.wrongf("%s/%s was deleted", op.Index, op.ID)
 		}
