@@ -120,7 +120,7 @@ func (w alertWriter) attempt(ctx context.Context, alerts []mappings.Alert, store
 	if err != nil {
 		return nil, err
 	}
-	leave := func(i int) bool { return !stored[i].Found && (memory.knows(alerts[i].ID) || losses[i].stands()) }
+	leave := func(i int) bool { return !stored[i].Found && (memory.covers(alerts[i]) || losses[i].stands()) }
 	all := make([]operation, len(alerts))
 	err = besideEachOther(len(alerts), func(i int) (err error) {
 		if !leave(i) {

@@ -106,7 +106,7 @@ func (w alertWriter) losses(ctx context.Context, alerts []mappings.Alert, stored
 // a later window. The mark is that of the stored document.
 func knownOf(a mappings.Alert, stored esq.Document, m *memory) (mappings.Mark, []mappings.Stage, error) {
 	if !stored.Found {
-		if a.Window != (mappings.Window{}) || m.knows(a.ID) {
+		if a.Window != (mappings.Window{}) || m.covers(a) {
 			return mappings.Mark{}, nil, nil
 		}
 		return mappings.Mark{}, m.written[a.ID].stages(), nil

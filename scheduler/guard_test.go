@@ -107,17 +107,23 @@ func TestDeletedAlert(t *testing.T) {
 	if got := once(t, s).Alerts(); got != (scheduler.Counts{Unchanged: 1, LeftDeleted: 1}) {
 		t.Errorf("the same evidence: %+v", got)
 	}
-	alerts[0].Stages[0].Count++
+	count := alerts[0].Stages[0].Count
+	alerts[0].Stages[0].Count = count - 1
 	clock.Set(after(2 * time.Hour))
+	if got := once(t, s).Alerts(); got != (scheduler.Counts{Unchanged: 1, LeftDeleted: 1}) {
+		t.Errorf("less evidence: %+v", got)
+	}
+	alerts[0].Stages[0].Count = count + 1
+	clock.Set(after(3 * time.Hour))
 	if got := once(t, s).Alerts(); got != (scheduler.Counts{Unchanged: 1, Created: 1}) {
 		t.Errorf("new evidence: %+v", got)
 	}
 	// One that was never remembered, since the run was killed before, is there.
 	store.remove(esq.Ref{Index: "detections-stitch.state", ID: "alert-b"})
-	clock.Set(after(3 * time.Hour))
+	clock.Set(after(4 * time.Hour))
 	once(t, s)
 	store.remove(refOf("b"))
-	clock.Set(after(4 * time.Hour))
+	clock.Set(after(5 * time.Hour))
 	if got := once(t, s).Alerts(); got != (scheduler.Counts{Unchanged: 1, LeftDeleted: 1}) {
 		t.Errorf("remembered late: %+v", got)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // memory is by what evidence alerts were last written. An alert that is not
-// there although it was written has been deleted; with the same evidence it is
-// not written again.
+// there although it was written has been deleted; without new evidence it is not
+// written again.
 type memory struct {
 	present map[string]writtenDocument // by alert id: the evidence there is now
 	written map[string]writtenDocument // and that by which it was last written
@@ -20,6 +20,12 @@ type memory struct {
 
 // knows reports whether an alert was written with the evidence there is now.
 func (m *memory) knows(id string) bool { return m.written[id].Evidence == m.present[id].Evidence }
+
+// covers reports whether an alert was written with all of the evidence there is
+// now, or more.
+func (m *memory) covers(a mappings.Alert) bool {
+	return m.knows(a.ID) || !a.Adds(m.written[a.ID].stages())
+}
 
 // note says that an alert is in the store with the evidence there is now.
 func (m *memory) note(id string) { m.noted = append(m.noted, id) }

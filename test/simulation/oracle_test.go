@@ -150,3 +150,23 @@ func (e evidence) placed() (anchor string, documents []string) {
 	slices.Sort(documents)
 	return anchor, documents
 }
+
+// adds reports whether there is a document, or a copy of one, that another
+// evidence does not have in the same stage.
+func (e evidence) adds(to evidence) bool {
+	left := map[[2]string]int{}
+	for _, stage := range to.Stitch.Chain {
+		for _, d := range stage.Documents {
+			left[[2]string{stage.Stage, d.ID}]++
+		}
+	}
+	for _, stage := range e.Stitch.Chain {
+		for _, d := range stage.Documents {
+			key := [2]string{stage.Stage, d.ID}
+			if left[key]--; left[key] < 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

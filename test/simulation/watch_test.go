@@ -284,9 +284,8 @@ func claims(h History, pair *subject) watch {
 
 // deletedAnchor reports whether an analyst deleted the alert of a document.
 func (w *world) deletedAnchor(id string) bool {
-	for _, chain := range w.removed {
-		alert := json.RawMessage(`{"stitch":{"chain":` + chain + `}}`)
-		if anchor, _ := evidenceOf(w.t, alert).placed(); anchor == id {
+	for _, e := range w.removed {
+		if anchor, _ := e.placed(); anchor == id {
 			return true
 		}
 	}

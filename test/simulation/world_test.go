@@ -32,19 +32,19 @@ type world struct {
 	analyst map[string]object                  // by alert: the fields the analyst set
 	triaged map[string][]mappings.Action       // by alert: what was done through stitch
 	told    map[string][]mappings.Notification // by alert
-	removed map[string]string                  // by alert: its chain when the analyst deleted it last
-	// remembered is the chain of each alert when its evidence was noted in the
+	removed map[string]evidence                // by alert: what it spoke of when the analyst deleted it last
+	// remembered is what each alert spoke of when its evidence was noted in the
 	// state. Whoever deletes an alert before that, because a run was killed or
 	// stands still just then, may see it come back.
-	remembered map[string]string
+	remembered map[string]evidence
 	retention  ms
-	forgotten  map[string]bool  // alerts of which a scheduler deleted what was noted
-	retired    map[string]bool  // of these, those whose rule it did not know
-	late       map[string]int64 // by rule: documents that run records call late
-	tooLate    bool             // some document is later than lateness
-	oldest     ms               // when the oldest work in hand began
-	writer     *call            // that is carried out; nil if an analyst is at work
-	wrong      []string         // what must never happen and did
+	forgotten  map[string]bool     // alerts of which a scheduler deleted what was noted
+	forgetter  map[string]*Process // and which did
+	late       map[string]int64    // by rule: documents that run records call late
+	tooLate    bool                // some document is later than lateness
+	oldest     ms                  // when the oldest work in hand began
+	writer     *call               // that is carried out; nil if an analyst is at work
+	wrong      []string            // what must never happen and did
 	watches    []watch
 	leases     []tenancy       // as they were written
 	begun      map[string]int  // by ledger: how many writes there were when it began
@@ -62,8 +62,8 @@ func newWorld(t testing.TB, all map[string]*subject, h History) *world {
 	w := &world{
 		t: t, now: math.MinInt64, ahead: map[string]ms{}, begun: map[string]int{}, written: map[esq.Ref]int{}, unnoticed: map[string]bool{}, late: map[string]int64{},
 		coming: slices.Clone(h.Documents), deeds: slices.Clone(h.Deeds),
-		store: newStore(), analyst: map[string]object{}, triaged: map[string][]mappings.Action{}, told: map[string][]mappings.Notification{}, removed: map[string]string{}, remembered: map[string]string{},
-		retention: h.Retention, forgotten: map[string]bool{}, retired: map[string]bool{},
+		store: newStore(), analyst: map[string]object{}, triaged: map[string][]mappings.Action{}, told: map[string][]mappings.Notification{}, removed: map[string]evidence{}, remembered: map[string]evidence{},
+		retention: h.Retention, forgotten: map[string]bool{}, forgetter: map[string]*Process{},
 	}
 	for _, name := range h.names() {
 		w.subjects = append(w.subjects, all[name])
@@ -145,7 +145,7 @@ func (w *world) write(ops []esq.Write, refresh bool) []esq.Outcome {
 		if outcomes[i].Err != nil {
 			continue
 		}
-		w.note(op, before[i])
+		w.note(op)
 		if op.Delete {
 			continue
 		}
@@ -170,21 +170,31 @@ func (w *world) isAlert(r esq.Ref) bool {
 
 // comesBack checks that an alert that an analyst deleted says something new.
 func (w *world) comesBack(op esq.Write) {
-	if w.forgotten[op.ID] && (w.tooLate || w.retired[op.ID]) {
-		return // what comes too late has old time looked at after it was forgotten
+	if w.forgotten[op.ID] && (w.tooLate || w.elsewhere(op)) {
+		return // old time is looked at after it was forgotten
 	}
-	if chain := w.chain(op.Source); w.removed[op.ID] == chain && w.remembered[op.ID] == chain {
+	if e := evidenceOf(w.t, op.Source); !e.adds(w.removed[op.ID]) && !e.adds(w.remembered[op.ID]) {
 		w.wrongf("alert %s was deleted by the analyst and came back without new evidence", op.ID)
 	}
 }
 
+// elsewhere reports whether what was noted of an alert was forgotten by who did
+// not know its rule, or knew another version of it, than who writes it.
+func (w *world) elsewhere(op esq.Write) bool {
+	by := w.forgetter[op.ID]
+	return by != nil && w.writer != nil && (by.Version != w.writer.process.Version || slices.Contains(by.Without, w.ruleOf(op.Source)))
+}
+
 // note sees that the evidence of an alert is noted, or was and is forgotten.
-func (w *world) note(op esq.Write, before esq.Document) {
+func (w *world) note(op esq.Write) {
 	id, noted := strings.CutPrefix(op.ID, "alert-")
 	noted = noted && op.Index == (mappings.Names{}).State()
 	if op.Delete {
 		w.forgotten[id] = noted
-		w.retired[id] = noted && w.writer != nil && slices.Contains(w.writer.process.Without, w.ruleOf(before.Source))
+		if noted && w.writer != nil {
+			by := w.writer.process.Process // as it is now: it may be given other rules
+			w.forgetter[id] = &by
+		}
 		if !noted && !strings.HasPrefix(op.Index, mappings.Names{}.Runs()) {
 			w.wrongf("%s/%s was deleted", op.Index, op.ID)
 		}
@@ -194,7 +204,7 @@ func (w *world) note(op esq.Write, before esq.Document) {
 	}
 	for _, d := range w.alerts() {
 		if d.ID == id {
-			w.remembered[id] = w.chain(d.Source)
+			w.remembered[id] = evidenceOf(w.t, d.Source)
 		}
 	}
 }
@@ -235,7 +245,7 @@ func (w *world) do(d Deed) {
 	doc := alerts[d.Alert%len(alerts)]
 	if d.Kind == Delete {
 		w.store.delete(doc, w.now)
-		w.removed[doc.ID] = w.chain(doc.Source)
+		w.removed[doc.ID] = evidenceOf(w.t, doc.Source)
 		delete(w.analyst, doc.ID)
 		delete(w.triaged, doc.ID)
 		delete(w.told, doc.ID)
