@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -50,6 +51,20 @@ func (c closing) stretch(r *rules.Rule) []rules.Window {
 		return nil
 	}
 	return []rules.Window{{From: c.before.Add(-r.Span), To: c.after}}
+}
+
+// errBeside says that a run closes more of a rule's time than it has judged.
+var errBeside = errors.New("another run covered the time beside this slice meanwhile; it is searched again, with what that closes")
+
+// outrun reports whether covering the slice would close more event time than the
+// visit has judged: the ledger has changed since the visit began.
+func (c closing) outrun(r *rules.Rule, l *ledger, slice rules.Window) bool {
+	if !r.Absent {
+		return false
+	}
+	covered := l.clone()
+	covered.cover(slice)
+	return closed(r, covered.coveredUntil()).After(c.after)
 }
 
 // judge evaluates the rule over a window, and remembers what is pending in it.

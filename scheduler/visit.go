@@ -394,7 +394,9 @@ func (v *visit) writer() alertWriter {
 }
 
 // close writes the record and adds the slice to the ledger. The record comes
-// first: what is covered has a record.
+// first: what is covered has a record. Where another run has covered time beside
+// the slice meanwhile, more would be closed than this run has judged: then it is
+// searched again.
 func (v *visit) close(ctx context.Context) error {
 	covered := v.entry.clone()
 	covered.cover(v.slice)
@@ -402,15 +404,22 @@ func (v *visit) close(ctx context.Context) error {
 	if err := v.record(ctx, v.report); err != nil {
 		return unwritten(err)
 	}
+	var beside bool
 	e, err := v.book.change(ctx, v.rule, v.entry, v.clock.Now(), func(l *ledger) {
+		if beside = v.closing.outrun(v.rule, l, v.slice); beside {
+			return
+		}
 		l.cover(v.slice)
 		l.end(v.ticket)
 		l.forget(v.suspects.settled)
 	})
-	if err == nil {
-		v.entry = e
+	if err != nil {
+		return err
 	}
-	return err
+	if v.entry = e; beside {
+		return errBeside
+	}
+	return nil
 }
 
 // noteFailure keeps the reason why the slice is not covered.
