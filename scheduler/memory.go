@@ -24,7 +24,8 @@ func (m *memory) knows(id string) bool { return m.written[id].Evidence == m.pres
 // covers reports whether an alert was written with all of the evidence there is
 // now, or more.
 func (m *memory) covers(a mappings.Alert) bool {
-	return m.knows(a.ID) || !a.Adds(m.written[a.ID].stages())
+	written := m.written[a.ID].stages()
+	return m.knows(a.ID) || len(written) > 0 && !a.Adds(written)
 }
 
 // note says that an alert is in the store with the evidence there is now.
