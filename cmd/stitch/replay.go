@@ -97,8 +97,7 @@ func replay(cmd *cobra.Command, s streams, f replayFlags) error {
 	}
 	open := f.cluster
 	if len(f.data) > 0 {
-		// What is kept of files is few large pieces: to collect often costs little.
-		defer debug.SetGCPercent(debug.SetGCPercent(frugal))
+		defer debug.SetGCPercent(debug.SetGCPercent(whileLoading))
 		open = func(context.Context, streams) (*past, error) { return f.files(set, s) }
 	}
 	p, err := open(cmd.Context(), s)
@@ -199,11 +198,18 @@ func (f *replayFlags) files(set *rules.Set, s streams) (*past, error) {
 	if f.users == "" {
 		p.documents.Narrow(needsOf(set))
 	}
-	return p, p.load(f.data, s.in)
+	err := p.load(f.data, s.in)
+	debug.SetGCPercent(whileRunning)
+	return p, err
 }
 
-// frugal is by how many percent the memory in use may grow before it is collected.
-const frugal = 20
+// By how many percent the memory in use may grow before it is collected. What is
+// kept of files is few large pieces: to collect often costs little, and runs leave
+// less behind than loading does.
+const (
+	whileLoading = 20
+	whileRunning = 10
+)
 
 // needsOf is all that rules may ask of documents.
 func needsOf(set *rules.Set) []memory.Need {

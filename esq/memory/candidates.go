@@ -206,11 +206,11 @@ func (h *hunt) narrowed(t *timeline, s stretch, from, to int) stretch {
 	h.compiler.ix.sorting.Lock()
 	defer h.compiler.ix.sorting.Unlock()
 	for _, keys := range h.keys {
-		among, ok := t.among(keys, from, to)
-		if !ok || len(among) >= len(s.places) {
+		among, ok := t.among(keys, from, to, len(s.places))
+		if !ok {
 			continue
 		}
-		less := stretch{field: s.field, proven: s.proven}
+		less := stretch{field: s.field, proven: s.proven, places: make([]int32, 0, len(among))}
 		for _, i := range among {
 			less.places = append(less.places, t.places[i])
 		}

@@ -95,6 +95,7 @@ func newPostings(t *timeline, id fieldID) *postings {
 		return nil
 	}
 	w := posting{postings: postings{at: map[string]int32{}}, known: map[uint32]int32{}, counts: make([]int, 1)}
+	w.leaves = make([]posted, 0, min(len(t.places), lookAfter))
 	for i, place := range t.places {
 		d := t.index.docs[place]
 		for at, to := d.of(id); at < to; at++ {
@@ -104,6 +105,9 @@ func newPostings(t *timeline, id fieldID) *postings {
 		}
 		if i%lookAfter == lookAfter-1 && len(w.at) > i/leastShared {
 			return nil
+		}
+		if i == lookAfter {
+			w.leaves = slices.Grow(w.leaves, len(t.places)-i)
 		}
 	}
 	return w.done()
@@ -163,12 +167,16 @@ func (w *posting) done() *postings {
 
 // among returns the places, ascending and each once, from one place up to
 // another, of the documents that have what is asked; ok is false where only a
-// look at all of them tells.
-func (t *timeline) among(all []asked, from, to int) (places []int32, ok bool) {
+// look at all of them tells, or they would not be fewer than so many.
+func (t *timeline) among(all []asked, from, to, fewer int) (places []int32, ok bool) {
+	var lists [][]int32
+	many := 0
 	add := func(list []int32) {
 		first, _ := slices.BinarySearch(list, int32(from))
 		last, _ := slices.BinarySearch(list, int32(to))
-		places = append(places, list[first:last]...)
+		if last > first {
+			lists, many = append(lists, list[first:last]), many+last-first
+		}
 	}
 	for _, a := range all {
 		p := t.posted(a.field)
@@ -183,6 +191,13 @@ func (t *timeline) among(all []asked, from, to int) (places []int32, ok bool) {
 		if a.long {
 			add(p.lists[longTexts])
 		}
+	}
+	if many >= fewer {
+		return nil, false
+	}
+	places = make([]int32, 0, many)
+	for _, list := range lists {
+		places = append(places, list...)
 	}
 	slices.Sort(places)
 	return slices.Compact(places), true
