@@ -211,7 +211,12 @@ func (s *searcher) countLate(ctx context.Context, asked []*arriving, slice Windo
 
 // withoutTime accepts the documents of a slice that have no time to be found by.
 func (s *source) withoutTime(slice Window) esq.Query {
-	q := esq.And(s.filter, esq.Not(esq.Exists{Field: s.time}))
+	return esq.And(s.filter, s.timeless(slice))
+}
+
+// timeless is withoutTime of any source with the same fields for times.
+func (s *source) timeless(slice Window) esq.Query {
+	q := esq.Not(esq.Exists{Field: s.time})
 	if s.ingest == "" {
 		return q
 	}

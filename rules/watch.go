@@ -29,7 +29,7 @@ type spot struct {
 	stage  *stage
 	source *source
 	caps   map[string]esq.FieldCap
-	fixed  esq.Query // what it accepts at any time
+	fixed  esq.Query // what it accepts at any time, beside the source's filter
 	// unmapped are fields that no index had. A document that has one was not
 	// foreseen by what is fixed.
 	unmapped []string
@@ -145,7 +145,9 @@ func (s *spot) look(and func(esq.Query, *source, map[string]esq.FieldCap) esq.Qu
 	if c, ok := caps[s.source.time]; ok && !isDate(c) {
 		return fmt.Errorf("watch stage %s: %s is not a date everywhere", s.stage.id, s.source.time)
 	}
-	s.caps, s.fixed = caps, and(esq.MatchAll{}, s.source, caps)
+	unfiltered := *s.source
+	unfiltered.filter = esq.MatchAll{}
+	s.caps, s.fixed = caps, and(esq.MatchAll{}, &unfiltered, caps)
 	return nil
 }
 
@@ -170,21 +172,24 @@ func (s *spot) undecided() []string {
 	})
 }
 
-// arrived accepts what may have become searchable in a slice of arrival time.
-func (w *Watch) arrived(s spot, slice Window) esq.Query {
-	when := w.rule.arrived(s.source, s.caps, slice)
-	any := []esq.Query{esq.And(when, s.fixed)}
-	if len(s.unmapped) > 0 {
-		var present []esq.Query
-		for _, field := range s.unmapped {
-			present = append(present, esq.Exists{Field: field})
-		}
-		any = append(any, esq.And(when, s.source.filter, esq.Or(present...)))
+// sees accepts what may have become searchable in a slice of arrival time, and
+// what happened in one of the windows. The source's filter, often most of it,
+// stands in it once.
+func (w *Watch) sees(s spot, slice Window, windows []Window) esq.Query {
+	wanted := []esq.Query{s.fixed}
+	for _, field := range s.unmapped {
+		wanted = append(wanted, esq.Exists{Field: field})
 	}
+	any := []esq.Query{esq.And(w.rule.arrived(s.source, s.caps, slice), esq.Or(wanted...))}
 	if s.untimed {
-		any = append(any, s.source.withoutTime(slice))
+		any = append(any, s.source.timeless(slice))
 	}
-	return esq.Or(any...)
+	if !s.part {
+		for _, win := range windows {
+			any = append(any, w.happened(s, win))
+		}
+	}
+	return esq.And(s.source.filter, esq.Or(any...))
 }
 
 // happened accepts what the stage may accept of a stretch of event time, and as
@@ -206,12 +211,7 @@ func (w *Watch) sights(slice Window, windows []Window) []Sight {
 	var list []Sight
 	at := map[string]int{}
 	for _, s := range w.spots {
-		q := w.arrived(s, slice)
-		for _, win := range windows {
-			if !s.part {
-				q = esq.Or(q, w.happened(s, win))
-			}
-		}
+		q := w.sees(s, slice, windows)
 		key := FieldsAsked{Indices: s.source.index}.Key()
 		if i, ok := at[key]; ok {
 			list[i].Query = esq.Or(list[i].Query, q)
