@@ -9,10 +9,10 @@ import (
 	"github.com/stitchdetect/stitch/esq"
 )
 
-// questions are those of rules that wait for a place to put them from. Whoever
-// has one puts, in one request, its own and those of others who wait: a rule
-// alone asks at once, and the more wait, the fewer requests each takes. It is
-// safe for concurrent use.
+// questions are those of rules that wait to be put. The first of them leads: it
+// waits for a place, and puts from there, in one request, its own question and
+// those behind it. A rule alone asks at once, and the more wait, the fewer
+// requests each takes. It is safe for concurrent use.
 type questions struct {
 	mu      sync.Mutex
 	waiting []*question // in the order in which they came
@@ -24,7 +24,7 @@ type question struct {
 	// put returns what is asked, at the time when that goes out; nothing if it is
 	// not to be. It is called once.
 	put      func(at time.Time) (esq.Looking, bool)
-	taken    chan struct{} // closed when it is somebody's to put
+	lead     chan struct{} // closed when its rule is the one to put questions
 	answered chan struct{} // closed when seen is there
 	seen     *esq.Seen     // nil if nothing was asked
 }
@@ -43,21 +43,16 @@ func newQuestions() *questions { return &questions{most: fewQuestions} }
 // ask puts a question, once there is a place. The caller has one, when it calls
 // and when that returns; others may have it meanwhile.
 func (r runner) ask(ctx context.Context, put func(at time.Time) (esq.Looking, bool)) *esq.Seen {
-	q := &question{put: put, taken: make(chan struct{}), answered: make(chan struct{})}
-	list := r.held.questions
-	list.add(q)
+	q := &question{put: put, lead: make(chan struct{}), answered: make(chan struct{})}
+	r.held.questions.add(q)
 	release(r.places) // to those who have yet to say what they ask
 	select {
-	case <-q.taken:
-	case r.places <- struct{}{}:
-		if batch := list.take(q); batch != nil {
-			r.putAll(ctx, batch)
-			return q.seen
-		}
-		release(r.places)
+	case <-q.answered:
+		r.places <- struct{}{}
+	case <-q.lead:
+		r.places <- struct{}{}
+		r.putAll(ctx, r.held.questions.take())
 	}
-	<-q.answered
-	r.places <- struct{}{}
 	return q.seen
 }
 
@@ -65,24 +60,21 @@ func (l *questions) add(q *question) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting = append(l.waiting, q)
+	if len(l.waiting) == 1 {
+		close(q.lead)
+	}
 }
 
-// take returns a question and others that wait, oldest first, for the caller to
-// put; nil if somebody else has taken that one.
-func (l *questions) take(q *question) []*question {
+// take returns the questions that the rule of the first is to put, and has the
+// rule of the next one lead. That waits for a place like everyone else, so that
+// those who have their answers go on before it.
+func (l *questions) take() []*question {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	i := slices.Index(l.waiting, q)
-	if i < 0 {
-		return nil
-	}
-	batch := []*question{q}
-	rest := slices.Delete(l.waiting, i, i+1)
-	n := min(len(rest), l.most-1)
-	batch = append(batch, rest[:n]...)
-	l.waiting = slices.Delete(rest, 0, n)
-	for _, q := range batch {
-		close(q.taken)
+	n := min(len(l.waiting), l.most)
+	batch := slices.Clone(l.waiting[:n])
+	if l.waiting = slices.Delete(l.waiting, 0, n); len(l.waiting) > 0 {
+		close(l.waiting[0].lead)
 	}
 	return batch
 }
