@@ -117,6 +117,7 @@ func (e *Engine) EndLoad() {
 	e.loaded = true
 	if n := e.narrow; n != nil {
 		n.dropped, n.seen = n.droppedSpan(), nil
+		n.texts.fields, n.plain = nil, plainShapes{}
 	}
 }
 
