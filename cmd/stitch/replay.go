@@ -97,7 +97,7 @@ func replay(cmd *cobra.Command, s streams, f replayFlags) error {
 	}
 	open := f.cluster
 	if len(f.data) > 0 {
-		defer debug.SetGCPercent(debug.SetGCPercent(whileLoading))
+		defer debug.SetGCPercent(debug.SetGCPercent(collectAt))
 		open = func(context.Context, streams) (*past, error) { return f.files(set, s) }
 	}
 	p, err := open(cmd.Context(), s)
@@ -198,18 +198,13 @@ func (f *replayFlags) files(set *rules.Set, s streams) (*past, error) {
 	if f.users == "" {
 		p.documents.Narrow(needsOf(set))
 	}
-	err := p.load(f.data, s.in)
-	debug.SetGCPercent(whileRunning)
-	return p, err
+	return p, p.load(f.data, s.in)
 }
 
-// By how many percent the memory in use may grow before it is collected. What is
-// kept of files is few large pieces: to collect often costs little, and runs leave
-// less behind than loading does.
-const (
-	whileLoading = 20
-	whileRunning = 10
-)
+// collectAt is by how many percent the memory in use may grow before it is
+// collected. What is kept of files is few large pieces: to collect often costs
+// little.
+const collectAt = 20
 
 // needsOf is all that rules may ask of documents.
 func needsOf(set *rules.Set) []memory.Need {
